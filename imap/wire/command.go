@@ -1,0 +1,258 @@
+package wire
+
+import "time"
+
+// This file holds the values that command parsers return: one struct per command shape.
+// They know nothing of sessions; mailbox names are UTF-8 (modified UTF-7 already decoded when the
+// session has not enabled UTF-8), INBOX in any case is normalised to "INBOX".
+
+// Range is an inclusive range of sequence numbers or UIDs. Star stands for "*", the highest number in use.
+// First may be greater than Last on the wire; parsers keep the order as sent ("*:5" is First=Star, Last=5).
+type Range struct{ First, Last uint32 }
+
+// Star is "*" in a Range. Zero is not a legal number there, so nothing is lost.
+const Star uint32 = 0
+
+// Set is a sequence-set: ranges, or "$", the saved search result (RFC 5182), never both.
+type Set struct {
+	Ranges []Range
+	Saved  bool
+}
+
+// Login is LOGIN user password.
+type Login struct{ User, Password string }
+
+// Authenticate is AUTHENTICATE mechanism [initial-response]. Initial is nil without initial response and
+// empty for "=". It is still base64-decoded bytes; a base64 error is a parse error.
+type Authenticate struct {
+	Mechanism string // upper case
+	Initial   []byte
+}
+
+// Enable is ENABLE cap...; upper case.
+type Enable struct{ Caps []string }
+
+// Mailbox is the argument of commands that take one mailbox name: DELETE, SUBSCRIBE, UNSUBSCRIBE.
+type Mailbox struct{ Name string }
+
+// Select is SELECT or EXAMINE with optional parameters (RFC 4466); the CONDSTORE parameter of RFC 7162 is
+// accepted; others are a BAD for now.
+type Select struct {
+	Name      string
+	Condstore bool
+}
+
+// Create is CREATE name [(USE (\Sent ...))] (RFC 6154).
+type Create struct {
+	Name       string
+	SpecialUse []string // as sent, e.g. `\Sent`
+	// TrailingSep tells that the name ended in a hierarchy separator; Name has it stripped by the session, not here.
+}
+
+// Rename is RENAME from to.
+type Rename struct{ From, To string }
+
+// List is LIST, basic or extended (RFC 5258, RFC 9051 §6.3.9).
+type List struct {
+	Reference string
+	Patterns  []string
+	Extended  bool // any extended syntax was used: selection options, several patterns, or RETURN
+
+	// Selection options.
+	SelSubscribed, SelRemote, SelRecursiveMatch, SelSpecialUse bool
+	// Return options.
+	RetSubscribed, RetChildren, RetSpecialUse bool
+	RetStatus                                 []StatusItem // nil when absent
+}
+
+// StatusItem is a STATUS data item in upper case: MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE,
+// RECENT, APPENDLIMIT, HIGHESTMODSEQ, MAILBOXID, DELETED-STORAGE.
+type StatusItem string
+
+// Status is STATUS mailbox (items).
+type Status struct {
+	Name  string
+	Items []StatusItem
+}
+
+// AppendMessage is what precedes the literal of one message of (MULTI)APPEND: flags, internal date, and whether the
+// message is announced as UTF8 (~{n}) (RFC 9755).
+type AppendMessage struct {
+	Flags   []string
+	Date    time.Time // zero when absent
+	HasDate bool
+	UTF8    bool
+	Literal Literal
+}
+
+// Literal is an announced literal that has not been read yet.
+type Literal struct {
+	Size    int64
+	NonSync bool // {n+}
+	Binary  bool // ~{n}: literal8
+}
+
+// Fetch is FETCH or UID FETCH.
+type Fetch struct {
+	Set   Set
+	Items []FetchItem // macros expanded
+}
+
+// FetchItem is one of FetchAtt, FetchSection.
+type FetchItem interface{ fetchItem() }
+
+// FetchAtt is an item without arguments, upper case: UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY
+// BODYSTRUCTURE SAVEDATE MODSEQ (and later PREVIEW, EMAILID, THREADID).
+type FetchAtt string
+
+// Specifier is the section-text of a section.
+type Specifier uint8
+
+// Section specifiers.
+const (
+	SpecAll             Specifier = iota // BODY[] or BODY[1.2]
+	SpecHeader                           // HEADER
+	SpecHeaderFields                     // HEADER.FIELDS (...)
+	SpecHeaderFieldsNot                  // HEADER.FIELDS.NOT (...)
+	SpecText                             // TEXT
+	SpecMIME                             // MIME
+)
+
+// Partial is <offset.count>. Count is at least 1.
+type Partial struct{ Offset, Count int64 }
+
+// FetchSection is BODY[...], BODY.PEEK[...], BINARY[...], BINARY.PEEK[...], BINARY.SIZE[...] and the
+// obsolete RFC822, RFC822.HEADER, RFC822.TEXT, RFC822.PEEK, RFC822.HEADER.PEEK, RFC822.TEXT.PEEK.
+type FetchSection struct {
+	Obsolete   string // response item name for RFC822*, else empty
+	Peek       bool
+	Binary     bool
+	BinarySize bool
+	Part       []uint32
+	Spec       Specifier
+	Fields     []string // as sent
+	Partial    *Partial
+}
+
+func (FetchAtt) fetchItem()      {}
+func (*FetchSection) fetchItem() {}
+
+// StoreOp says how STORE combines flags.
+type StoreOp uint8
+
+// Store operations.
+const (
+	StoreReplace StoreOp = iota
+	StoreAdd
+	StoreRemove
+)
+
+// Store is STORE or UID STORE.
+type Store struct {
+	Set            Set
+	Op             StoreOp
+	Silent         bool
+	Flags          []string // as sent
+	UnchangedSince *uint64
+}
+
+// Copy is COPY, MOVE and their UID forms.
+type Copy struct {
+	Set  Set
+	Name string
+}
+
+// ID is ID NIL or a parameter list; keys in lower case.
+type ID struct{ Params map[string]string }
+
+// Search is SEARCH or UID SEARCH.
+type Search struct {
+	Return  SearchReturn
+	Charset string // upper case; empty when absent
+	Key     SearchKey
+}
+
+// SearchReturn is RETURN (...) (RFC 4731, RFC 5182).
+type SearchReturn struct {
+	Present                    bool // RETURN was given; with no option inside, All is set
+	Min, Max, All, Count, Save bool
+}
+
+// SearchKey is a node of a search tree: one of the Key types below.
+type SearchKey interface{ searchKey() }
+
+type (
+	// KeyAnd holds when all its children do; no children: always (ALL).
+	KeyAnd struct{ Keys []SearchKey }
+	// KeyOr holds when one of two does.
+	KeyOr struct{ A, B SearchKey }
+	// KeyNot negates.
+	KeyNot struct{ Key SearchKey }
+	// KeySet is a sequence set, or a UID set when UID is set.
+	KeySet struct {
+		UID bool
+		Set Set
+	}
+	// KeyFlag tests a system flag (`\Seen` …, also `\Recent`) or keyword; SEEN, UNSEEN, KEYWORD x, UNKEYWORD x, NEW (as And) …
+	KeyFlag struct {
+		Flag string
+		Want bool
+	}
+	// KeyHeader is HEADER field value, and FROM TO CC BCC SUBJECT.
+	KeyHeader struct{ Field, Value string }
+	// KeyText is BODY (Headers false) or TEXT (Headers true).
+	KeyText struct {
+		Headers bool
+		Value   string
+	}
+	// KeyDate compares a date without time or zone.
+	KeyDate struct {
+		Of  DateOf
+		Cmp Cmp
+		Day time.Time // midnight UTC of the named day
+	}
+	// KeySize is LARGER or SMALLER: strictly more or less than N octets.
+	KeySize struct {
+		Larger bool
+		N      int64
+	}
+	// KeyAge is OLDER or YOUNGER, in seconds (RFC 5032).
+	KeyAge struct {
+		Younger bool
+		Seconds int64
+	}
+	// KeySaveDateSupported is SAVEDATESUPPORTED (RFC 8514).
+	KeySaveDateSupported struct{}
+)
+
+// DateOf says which date a KeyDate looks at.
+type DateOf uint8
+
+// The dates.
+const (
+	DateInternal DateOf = iota // BEFORE ON SINCE
+	DateSent                   // SENTBEFORE SENTON SENTSINCE: the Date header
+	DateSaved                  // SAVEDBEFORE SAVEDON SAVEDSINCE
+)
+
+// Cmp is a date comparison.
+type Cmp uint8
+
+// The comparisons.
+const (
+	Before Cmp = iota
+	On
+	Since
+)
+
+func (*KeyAnd) searchKey()               {}
+func (*KeyOr) searchKey()                {}
+func (*KeyNot) searchKey()               {}
+func (*KeySet) searchKey()               {}
+func (*KeyFlag) searchKey()              {}
+func (*KeyHeader) searchKey()            {}
+func (*KeyText) searchKey()              {}
+func (*KeyDate) searchKey()              {}
+func (*KeySize) searchKey()              {}
+func (*KeyAge) searchKey()               {}
+func (*KeySaveDateSupported) searchKey() {}

@@ -1,0 +1,2 @@
+// Package maildir keeps mail in Maildir directories that other programs share.
+package maildir

@@ -1,0 +1,4 @@
+// Command roost is an IMAP server for Maildir.
+package main
+
+func main() {}
