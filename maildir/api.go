@@ -1,14 +1,5 @@
 package maildir
 
-import (
-	"context"
-	"io"
-	"os"
-	"time"
-
-	"roost/maildir/message"
-)
-
 // ModSeq is a modification sequence: a hybrid clock below 2^53 (ARCHITECTURE.md).
 type ModSeq uint64
 
@@ -83,55 +74,12 @@ type FlagChange struct {
 // Pair is a copied message: its UID in the source and in the target.
 type Pair struct{ Src, Dst uint32 }
 
-// MailboxAPI lists what *Mailbox offers; all methods may be called by many goroutines. It exists while the store is being written
-// and goes when Mailbox has all of it.
-type MailboxAPI interface {
-	Name() string                                 // current UTF-8 name
-	Release()                                     // give back what Store.Open returned
-	Sync(ctx context.Context) error               // notice what others did; cheap when nothing changed. ErrGone when the mailbox was deleted
-	Status() Status                               // counters without Size
-	StatusSize() (int64, error)                   // sum of RFC822.SIZE; may read files whose size is unknown
-	UIDs() []uint32                               // all UIDs ascending; immutable, shared
-	Changes(since ModSeq) Changes                 // see Changes
-	Now() ModSeq                                  // the latest change
-	KeywordNames() []string                       // slot → name; append-only, immutable; "" for an unused slot
-	Records(uids []uint32, dst []Record) []Record // appends the records of those uids that exist (uids ascending)
-	Fill(rec *Record) error                       // make Size, Wire and Time known (may stat or read the file)
-	FirstRecent() uint32                          // UIDs ≥ this are \Recent for a session that opened now with ClaimRecent
-	ClaimRecent() uint32                          // SELECT: returns the first recent UID and moves new/ → cur/, so that the next session sees none
-	OpenMessage(uid uint32) (*os.File, error)     // ErrGone when expunged
-	Meta(uid uint32) (*message.Meta, error)       // from the cache, else parsed and cached
-	CachedMeta(uid uint32) *message.Meta          // from the cache only, nil when absent
-	SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error)
-	Expunge(ctx context.Context, uids []uint32) (gone []uint32, err error) // removes these messages, whatever their flags
-	CopyTo(ctx context.Context, uids []uint32, dst MailboxAPI) ([]Pair, error)
-	MoveTo(ctx context.Context, uids []uint32, dst MailboxAPI) ([]Pair, error)
-	NewDelivery() (Delivery, error)
-	Wait() (wake <-chan struct{}, stop func()) // capacity-one channel that gets a value after every change; starts watching the directories
-}
+// Mailbox is one open mailbox, shared by all sessions of the process and reference counted. All methods may be called by many
+// goroutines.
+type Mailbox struct{}
 
-// Delivery collects 1..n messages for one mailbox and commits them together (APPEND, MULTIAPPEND, LMTP).
-type Delivery interface {
-	// Add streams one message into tmp/. r is read to its end; CRLF becomes LF. date zero means now.
-	Add(r io.Reader, flags Flags, keywords []string, date time.Time) error
-	// Commit numbers and links all of them durably and returns their UIDs in order. All or none.
-	Commit(ctx context.Context) ([]uint32, error)
-	// Abort removes the files in tmp/. Safe after Commit.
-	Abort()
-}
-
-// StoreAPI lists what *Store offers: one user's mail root. Names are UTF-8 with the configured separator; INBOX in any case.
-type StoreAPI interface {
-	List() ([]Info, error)
-	Create(name string) error
-	Delete(name string) error
-	Rename(from, to string) error
-	Subscribed() ([]string, error)
-	SetSubscribed(name string, on bool) error
-	Open(name string) (MailboxAPI, error)
-	Separator() byte
-	Close() error
-}
+// Delivery collects 1..n messages for one mailbox and commits them together (APPEND, MULTIAPPEND, LMTP). One goroutine uses it.
+type Delivery struct{}
 
 // Info is one line of a mailbox list, sorted by name with INBOX first.
 type Info struct {
