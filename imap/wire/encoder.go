@@ -1,6 +1,9 @@
 package wire
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // Encoder writes responses. Errors are kept until Flush. One goroutine uses it. Methods append to a buffer that is written
 // out when it passes 64 KiB or at Flush; nothing allocates per call.
@@ -49,3 +52,27 @@ func (e *Encoder) CRLF() { panic("wire: being written") }
 
 // Flush writes what is buffered and returns the first error since the last Flush.
 func (e *Encoder) Flush() error { panic("wire: being written") }
+
+// Nil appends NIL.
+func (e *Encoder) Nil() *Encoder { panic("wire: being written") }
+
+// Quoted appends s, which must be free of CR, LF and NUL, as a quoted string.
+func (e *Encoder) Quoted(s string) *Encoder { panic("wire: being written") }
+
+// DateTime appends t as INTERNALDATE shows it, quotes included.
+func (e *Encoder) DateTime(t time.Time) *Encoder { panic("wire: being written") }
+
+// AppendString appends s as Encoder.String does.
+func AppendString(dst []byte, s string, utf8 bool) []byte { panic("wire: being written") }
+
+// AppendMailbox appends name as Encoder.Mailbox does.
+func AppendMailbox(dst []byte, name string, utf8 bool) []byte { panic("wire: being written") }
+
+// AppendSet appends ascending numbers as a compact sequence-set.
+func AppendSet(dst []byte, nums []uint32) []byte { panic("wire: being written") }
+
+// AppendDateTime appends t as a quoted date-time.
+func AppendDateTime(dst []byte, t time.Time) []byte { panic("wire: being written") }
+
+// AppendNumber appends n in decimal.
+func AppendNumber(dst []byte, n int64) []byte { panic("wire: being written") }

@@ -44,6 +44,10 @@ func (r *Reader) ReadContinuation(f *Frame, cont func() error) error { panic("wi
 // ReadLine reads one raw line without CRLF (SASL responses, DONE), at most max octets.
 func (r *Reader) ReadLine(max int) ([]byte, error) { panic("wire: being written") }
 
+// SkipCommand reads what the current APPEND left unread, a refused non-synchronizing literal included, so that the stream stands at the next command.
+// ReadCommand does it by itself; call it before answering a refused APPEND.
+func (r *Reader) SkipCommand() error { panic("wire: being written") }
+
 // Buffered returns how many octets are already in memory: pipelined input.
 func (r *Reader) Buffered() int { panic("wire: being written") }
 
@@ -57,8 +61,3 @@ func (r *Reader) Reset(rd io.Reader) { panic("wire: being written") }
 type Decoder struct {
 	UTF8 bool // quoted strings and mailbox names are UTF-8 (ENABLE UTF8=ACCEPT or IMAP4rev2)
 }
-
-// SyntaxError is a client's mistake: answered with BAD and the text. Code, if any, is the response code, e.g. "TOOBIG".
-type SyntaxError struct{ Text, Code string }
-
-func (e *SyntaxError) Error() string { return e.Text }
