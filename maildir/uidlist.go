@@ -1,0 +1,531 @@
+package maildir
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+)
+
+// The uidlist, Dovecot's format version 3:
+//
+//	3 V<uidvalidity> N<nextuid> G<mailbox guid>[ <key><value>]...
+//	<uid>[ <key><value>]... :<base>
+//
+// UIDs ascend. New messages are appended without touching the header, so the real next UID is the greater of N and the
+// last UID + 1. Everything else is a new file renamed over the old one: bytes once written never change, and a reader without a lock sees
+// either version whole, or lacks the lines of an append that is under way.
+//
+// A damaged file. Dovecot deletes it and renumbers all messages, which every client pays for with a full download. Here all that
+// can be read is kept: UIDs of lines in order stay valid, a line that is garbage or out of order only costs its own message a new UID, and
+// never a reuse of the old one. A lost header loses UIDVALIDITY: unless the caller remembers it, he allocates a new one, and
+// the UIDs may stay as they are.
+
+const (
+	uidlistName = "dovecot-uidlist"
+	uidlistTemp = "dovecot-uidlist.tmp"
+)
+
+// errDamaged is returned with everything that could be read: the caller logs it and rewrites the file under the lock.
+var errDamaged = errors.New("damaged uidlist")
+
+// uidlistHeader is the first line.
+type uidlistHeader struct {
+	Validity uint32 // 0: unreadable
+	Next     uint32 // the effective next UID: nothing at or above it was ever given out as far as the file knows
+	GUID     string // 32 lower case hex digits, "" when absent
+	Extra    string // other keys, "<key><value>" separated by spaces
+	V1       bool   // read from the old format, which must be rewritten
+}
+
+// maxUIDLine bounds a line: a name of 255 octets and keys of any sense fit many times.
+const maxUIDLine = 1 << 14
+
+// parseUIDList reads a whole file and calls fn with each record in ascending UID order. The slices are only valid during the call.
+// extra is "<key><value>..." separated by single spaces, without the base. consumed is the length of all complete lines:
+// an unterminated last line belongs to an append that is under way. The error is errDamaged (wrapped) when fn got all that is readable,
+// or what r or fn returned.
+func parseUIDList(r io.Reader, fn func(uid uint32, base, extra []byte) error) (hdr uidlistHeader, consumed int64, err error) {
+	p := uidlistParser{lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, fn: fn}
+	if err := p.header(); err != nil {
+		return p.hdr, p.lines.consumed, err
+	}
+	if err := p.records(); err != nil {
+		return p.hdr, p.lines.consumed, err
+	}
+	return p.hdr, p.lines.consumed, p.damage()
+}
+
+// parseUIDLines reads lines that were appended after a record with UID last. It returns the last UID now.
+func parseUIDLines(r io.Reader, last uint32, fn func(uid uint32, base, extra []byte) error) (newLast uint32, consumed int64, err error) {
+	p := uidlistParser{lines: lineReader{r: bufio.NewReaderSize(r, 1<<16)}, fn: fn, last: last, top: last}
+	err = p.records()
+	if err == nil {
+		err = p.damage()
+	}
+	return p.top, p.lines.consumed, err
+}
+
+type uidlistParser struct {
+	lines lineReader
+	fn    func(uid uint32, base, extra []byte) error
+	hdr   uidlistHeader
+	last  uint32 // last UID in order
+	top   uint32 // highest UID seen, of damaged lines too
+	bad   int    // number of damaged lines
+	first string // the first of them
+	extra []byte // buffer
+}
+
+func (p *uidlistParser) spoiled(why string) {
+	p.bad++
+	if p.bad == 1 {
+		p.first = fmt.Sprintf("line %d: %s", p.lines.count, why)
+	}
+}
+
+func (p *uidlistParser) damage() error {
+	if p.bad == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s (and %d more)", errDamaged, p.first, p.bad-1)
+}
+
+// header reads the first line. One that is no header leaves Validity 0; a record in its place is lost.
+func (p *uidlistParser) header() error {
+	line, err := p.lines.next()
+	if err == io.EOF {
+		p.spoiled("no header")
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var fields [][]byte
+	if line != nil {
+		fields = bytes.Fields(line)
+	}
+	hdr, ok := uidlistHeader{}, false
+	switch {
+	case len(fields) == 0:
+	case string(fields[0]) == "3":
+		hdr, ok = parseHeader3(fields[1:])
+	case string(fields[0]) == "1" && len(fields) >= 3:
+		var okV, okN bool
+		hdr.V1 = true
+		hdr.Validity, okV = parseUID(fields[1])
+		hdr.Next, okN = parseUID(fields[2])
+		ok = okV && okN
+	}
+	if !ok {
+		p.spoiled("no valid header")
+		hdr.Validity = 0
+	}
+	p.hdr = hdr
+	return nil
+}
+
+func parseHeader3(fields [][]byte) (hdr uidlistHeader, ok bool) {
+	for _, f := range fields {
+		switch key, value := f[0], f[1:]; key {
+		case 'V':
+			hdr.Validity, _ = parseUID(value)
+		case 'N':
+			hdr.Next, _ = parseUID(value)
+		case 'G':
+			if guid := bytes.ToLower(value); isGUID(guid) {
+				hdr.GUID = string(guid)
+			}
+		default:
+			if hdr.Extra != "" {
+				hdr.Extra += " "
+			}
+			hdr.Extra += string(f)
+		}
+	}
+	return hdr, hdr.Validity != 0 && hdr.Next != 0
+}
+
+func isGUID(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(b) == 32
+}
+
+// parseUID reads a decimal number above 0 that fits 32 bits.
+func parseUID(b []byte) (uint32, bool) {
+	if len(b) == 0 || len(b) > 10 {
+		return 0, false
+	}
+	n := uint64(0)
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return uint32(n), n > 0 && n <= math.MaxUint32
+}
+
+func (p *uidlistParser) records() error {
+	for {
+		line, err := p.lines.next()
+		if err == io.EOF {
+			p.hdr.Next = max(p.hdr.Next, p.top+1)
+			return nil
+		} else if err != nil {
+			return err
+		}
+		uid, base, extra, why := p.record(line)
+		p.top = max(p.top, uid)
+		if why == "" && uid <= p.last {
+			why = "UIDs are not ascending"
+		}
+		if why != "" {
+			p.spoiled(why)
+			continue
+		}
+		p.last = uid
+		if err := p.fn(uid, base, extra); err != nil {
+			return err
+		}
+	}
+}
+
+// record reads one line. A uid of a damaged line is returned too, if there is one.
+func (p *uidlistParser) record(line []byte) (uid uint32, base, extra []byte, why string) {
+	num, rest, _ := bytes.Cut(line, []byte{' '})
+	uid, ok := parseUID(num)
+	if !ok || uid == math.MaxUint32 {
+		return 0, nil, nil, "no valid UID"
+	}
+	p.extra = p.extra[:0]
+	for !p.hdr.V1 {
+		rest = bytes.TrimLeft(rest, " ")
+		if len(rest) == 0 {
+			return uid, nil, nil, "no file name"
+		}
+		if rest[0] == ':' {
+			rest = rest[1:]
+			break
+		}
+		var field []byte
+		field, rest, _ = bytes.Cut(rest, []byte{' '})
+		if field[0] < 'A' || field[0] > 'Z' {
+			continue // Dovecot drops these too
+		}
+		if len(p.extra) > 0 {
+			p.extra = append(p.extra, ' ')
+		}
+		p.extra = append(p.extra, field...)
+	}
+	base, _, _ = bytes.Cut(rest, []byte{':'})
+	switch {
+	case len(base) == 0:
+		return uid, nil, nil, "no file name"
+	case len(base) > maxName:
+		return uid, nil, nil, "the file name is too long"
+	case bytes.ContainsAny(base, "/\x00"):
+		return uid, nil, nil, "a slash or NUL in the file name"
+	}
+	return uid, base, p.extra, ""
+}
+
+// lineReader splits input at LF. An unterminated last line is not returned and not counted as consumed.
+type lineReader struct {
+	r        *bufio.Reader
+	long     []byte
+	consumed int64
+	count    int
+}
+
+// next returns a line without its LF, or nil for a line that is too long. It is valid until the next call.
+func (l *lineReader) next() ([]byte, error) {
+	line, err := l.r.ReadSlice('\n')
+	n := int64(len(line))
+	tooLong := false
+	for err == bufio.ErrBufferFull {
+		tooLong = true
+		line, err = l.r.ReadSlice('\n')
+		n += int64(len(line))
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.consumed += n
+	l.count++
+	if tooLong || n > maxUIDLine {
+		return nil, nil
+	}
+	return line[:len(line)-1], nil
+}
+
+// appendUIDLine appends the line of a record to dst. extra as parseUIDList gives it.
+func appendUIDLine(dst []byte, uid uint32, extra, base []byte) []byte {
+	dst = strconv.AppendUint(dst, uint64(uid), 10)
+	if len(extra) > 0 {
+		dst = append(append(dst, ' '), extra...)
+	}
+	dst = append(append(dst, " :"...), base...)
+	return append(dst, '\n')
+}
+
+func appendHeader(dst []byte, hdr uidlistHeader) []byte {
+	dst = fmt.Appendf(dst, "3 V%d N%d G%s", hdr.Validity, hdr.Next, hdr.GUID)
+	if hdr.Extra != "" {
+		dst = append(append(dst, ' '), hdr.Extra...)
+	}
+	return append(dst, '\n')
+}
+
+// uidlistPos says how much of which file has been read. The zero value: nothing.
+type uidlistPos struct {
+	ino, dev uint64
+	size     int64  // of all complete lines read
+	ctime    int64  // when it was read
+	head     uint64 // hash of the header line
+	tail     uint64 // hash of the last octets before size
+	last     uint32 // highest UID read
+}
+
+// tailLen is how much before the end of what was read is compared before more is read. Inodes are reused at once by common file
+// systems, so that the same inode and a greater size may still be another file.
+const tailLen = 512
+
+// readUIDList reads what is new since pos. begin is called before the first record unless nothing changed: full means that the
+// file was replaced and all its records follow, else only appended ones do. The header returned is that of a full read, or has only Next
+// set to what the appended lines say. errDamaged as in parseUIDList; fs.ErrNotExist when there is no file. Needs no lock.
+func readUIDList(d *dir, pos uidlistPos, begin func(full bool), fn func(uid uint32, base, extra []byte) error) (uidlistHeader, uidlistPos, error) {
+	if pos.ino != 0 {
+		if fi, err := d.stat(uidlistName); err != nil {
+			return uidlistHeader{}, pos, err
+		} else if fi.ino == pos.ino && fi.dev == pos.dev && fi.size == pos.size && fi.ctime == pos.ctime {
+			return uidlistHeader{Next: pos.last + 1}, pos, nil
+		}
+	}
+	f, err := d.open(uidlistName)
+	if err != nil {
+		return uidlistHeader{}, pos, err
+	}
+	defer f.Close()
+	fi, err := statFile(f)
+	if err != nil {
+		return uidlistHeader{}, pos, err
+	}
+	same := pos.ino != 0 && fi.ino == pos.ino && fi.dev == pos.dev && fi.size > pos.size
+	if same {
+		head, tail, err := fingerprint(f, pos.size)
+		if err != nil {
+			return uidlistHeader{}, pos, err
+		}
+		same = head == pos.head && tail == pos.tail
+	}
+	next := uidlistPos{ino: fi.ino, dev: fi.dev, ctime: fi.ctime}
+	var hdr uidlistHeader
+	var damage error
+	if same {
+		begin(false)
+		section := io.NewSectionReader(f, pos.size, math.MaxInt64-pos.size)
+		var n int64
+		next.last, n, damage = parseUIDLines(section, pos.last, fn)
+		next.size = pos.size + n
+		hdr.Next = next.last + 1
+	} else {
+		begin(true)
+		counted := func(uid uint32, base, extra []byte) error {
+			next.last = uid
+			return fn(uid, base, extra)
+		}
+		hdr, next.size, damage = parseUIDList(f, counted)
+	}
+	if damage != nil && !errors.Is(damage, errDamaged) {
+		return hdr, pos, fileError("read", f.Name(), damage)
+	}
+	if damage != nil {
+		damage = fmt.Errorf("%s: %w", f.Name(), damage)
+	}
+	if next.head, next.tail, err = fingerprint(f, next.size); err != nil {
+		return hdr, pos, err
+	}
+	return hdr, next, damage
+}
+
+// fingerprint hashes the first line and the last octets of the first size octets.
+func fingerprint(f *os.File, size int64) (head, tail uint64, err error) {
+	hash := func(b []byte) uint64 {
+		h := fnv.New64a()
+		h.Write(b)
+		return h.Sum64()
+	}
+	buf := make([]byte, tailLen)
+	n, err := f.ReadAt(buf[:min(tailLen, size)], 0)
+	if err != nil && err != io.EOF {
+		return 0, 0, fileError("read", f.Name(), err)
+	}
+	line := buf[:n]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	head = hash(line)
+	at := max(0, size-tailLen)
+	n, err = f.ReadAt(buf[:size-at], at)
+	if err != nil && err != io.EOF {
+		return 0, 0, fileError("read", f.Name(), err)
+	}
+	return head, hash(buf[:n]), nil
+}
+
+// errOrder stops a list from being written that Dovecot would throw away.
+var errOrder = errors.New("refusing to write a broken uidlist")
+
+// writeUIDList replaces the file: iterate calls emit with each record in ascending UID order. It is durable when this returns. The
+// caller holds the lock, and must have raised hdr.Next to all he knows.
+func writeUIDList(d *dir, p perm, hdr uidlistHeader, iterate func(emit func(uid uint32, base, extra []byte))) (uidlistPos, error) {
+	if hdr.Validity == 0 || hdr.Next == 0 || !isGUID([]byte(hdr.GUID)) {
+		return uidlistPos{}, fmt.Errorf("%w: header V%d N%d G%s", errOrder, hdr.Validity, hdr.Next, hdr.GUID)
+	}
+	last := uint32(0)
+	return replaceUIDList(d, p, func(w *bufio.Writer) (uint32, error) {
+		w.Write(appendHeader(nil, hdr))
+		var bad error
+		iterate(func(uid uint32, base, extra []byte) {
+			if uid <= last || uid == math.MaxUint32 || len(base) == 0 || len(base) > maxName || bytes.ContainsAny(base, ":/\r\n\x00") {
+				if bad == nil {
+					bad = fmt.Errorf("%w: UID %d after %d, name %q", errOrder, uid, last, base)
+				}
+				return
+			}
+			last = uid
+			w.Write(appendUIDLine(w.AvailableBuffer(), uid, extra, base))
+		})
+		return last, bad
+	})
+}
+
+// replaceUIDList writes a new file by way of the temporary name that Dovecot uses as well, which the lock protects.
+func replaceUIDList(d *dir, p perm, fill func(w *bufio.Writer) (last uint32, err error)) (pos uidlistPos, err error) {
+	if err := d.unlink(uidlistTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return pos, err
+	}
+	f, err := d.createAs(uidlistTemp, p)
+	if err != nil {
+		return pos, err
+	}
+	defer f.Close()
+	defer func() {
+		if err != nil {
+			d.unlink(uidlistTemp)
+		}
+	}()
+	if err = d.fault("write", uidlistTemp); err != nil {
+		return pos, err
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	last, err := fill(w)
+	if err != nil {
+		return pos, err
+	}
+	if err = w.Flush(); err != nil {
+		return pos, fileError("write", f.Name(), err)
+	}
+	if err = d.syncData(f); err != nil {
+		return pos, err
+	}
+	if err = d.rename(uidlistTemp, d, uidlistName); err != nil {
+		return pos, err
+	}
+	if pos, err = posOf(f, last); err != nil {
+		return pos, err
+	}
+	return pos, d.sync()
+}
+
+// posOf is the position after reading all of an open file.
+func posOf(f *os.File, last uint32) (pos uidlistPos, err error) {
+	fi, err := statFile(f)
+	if err != nil {
+		return pos, err
+	}
+	pos = uidlistPos{ino: fi.ino, dev: fi.dev, size: fi.size, ctime: fi.ctime, last: last}
+	pos.head, pos.tail, err = fingerprint(f, fi.size)
+	return pos, err
+}
+
+// errStale says that the file is not the one the caller has read to its end.
+var errStale = errors.New("uidlist changed under its lock")
+
+// appendUIDList appends complete lines whose highest UID is last and returns the position after them; sync makes them durable. The
+// caller holds the lock and has read the file to its end under it: errStale if not. When only a part could be written (ErrFull),
+// no partial line is left for the next writer to append to.
+func appendUIDList(d *dir, p perm, pos uidlistPos, lines []byte, last uint32, sync bool) (uidlistPos, error) {
+	if len(lines) == 0 {
+		return pos, nil
+	}
+	f, err := d.openAppend(uidlistName)
+	if err != nil {
+		return pos, err
+	}
+	defer f.Close()
+	fi, err := statFile(f)
+	if err != nil {
+		return pos, err
+	}
+	if fi.ino != pos.ino || fi.dev != pos.dev || fi.size < pos.size || last <= pos.last {
+		return pos, errStale
+	}
+	if fi.size > pos.size {
+		// Somebody died while he wrote his last line. Appending would make one line of two.
+		whole, err := endsInLF(f, pos.size, fi.size)
+		if err != nil {
+			return pos, err
+		} else if whole {
+			return pos, errStale
+		}
+		return replaceUIDList(d, p, func(w *bufio.Writer) (uint32, error) {
+			if _, err := io.Copy(w, io.NewSectionReader(f, 0, pos.size)); err != nil {
+				return 0, fileError("read", f.Name(), err)
+			}
+			_, err := w.Write(lines)
+			return last, err
+		})
+	}
+	err = d.fault("write", uidlistName)
+	n := 0
+	if err == nil {
+		n, err = f.Write(lines)
+	}
+	if err != nil {
+		keep := bytes.LastIndexByte(lines[:n], '\n') + 1
+		return pos, errors.Join(fileError("write", f.Name(), err), f.Truncate(pos.size+int64(keep)))
+	}
+	if sync {
+		if err := d.syncData(f); err != nil {
+			return pos, err
+		}
+	}
+	return posOf(f, last)
+}
+
+// endsInLF tells whether there is a line end between two positions.
+func endsInLF(f *os.File, from, to int64) (bool, error) {
+	buf := make([]byte, 4096)
+	for from < to {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
+		if bytes.IndexByte(buf[:n], '\n') >= 0 {
+			return true, nil
+		}
+		if err != nil {
+			return false, fileError("read", f.Name(), err)
+		}
+		from += int64(n)
+	}
+	return false, nil
+}
