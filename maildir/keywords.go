@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,12 +144,13 @@ func replaceFile(d *dir, p perm, name, temp string, mtime time.Time, fill func(w
 
 // asciiLower folds only A–Z, as IMAP compares keywords.
 func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 // readMoreKeywords calls fn with each message's keywords of roost-keywords. No file is no error; a line that makes no sense is left out. The
@@ -181,8 +181,10 @@ func parseMoreKeywords(r io.Reader, fn func(base string, names []string)) error 
 			return err
 		}
 		var words []string
-		for word := range strings.FieldsSeq(string(line)) {
-			words = append(words, unescapeWord(word))
+		for word := range strings.SplitSeq(string(line), " ") {
+			if word != "" {
+				words = append(words, unescapeWord(word))
+			}
 		}
 		if len(words) > 1 && len(words[0]) <= maxName {
 			fn(words[0], words[1:])
@@ -214,15 +216,11 @@ func writeMoreKeywords(d *dir, p perm, iterate func(emit func(base string, names
 	return fi, err
 }
 
-// escapeWord makes a word of any string: white space, control characters and backslashes become \ooo (octal).
+// escapeWord makes a word of any string: spaces, control characters and backslashes become \ooo (octal).
 func escapeWord(s string) string {
-	special := func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f || r == 0x85 || r > 0x7f }
-	if strings.IndexFunc(s, special) < 0 {
-		return s
-	}
-	var b []byte
+	b := make([]byte, 0, len(s))
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == '\\' || c >= 0x7f {
+		if c := s[i]; c <= ' ' || c == '\\' || c == 0x7f {
 			b = fmt.Appendf(b, `\%03o`, c)
 		} else {
 			b = append(b, c)
@@ -246,5 +244,5 @@ func unescapeWord(s string) string {
 		}
 		b = append(b, s[i])
 	}
-	return string(slices.Clip(b))
+	return string(b)
 }
