@@ -1,58 +1,229 @@
 package wire
 
+import "strings"
+
+// A Parse function takes everything behind a command's name. Its error is Decoder.Err: a *SyntaxError, in ParseSearch also a *CharsetError.
+// The grammar is that of RFC 9051 §9 unless another is named; rev1's (RFC 3501) is a subset of it.
+
+// done returns v, or the decoder's error if the parse failed.
+func done[T any](d *Decoder, v *T, ok bool) (*T, error) {
+	if !ok {
+		d.Fail("invalid arguments")
+		return nil, d.Err()
+	}
+	return v, nil
+}
+
 // ParseNone parses the arguments of a command that has none: CAPABILITY, NOOP, LOGOUT, CHECK, ….
-func ParseNone(d *Decoder) error { panic("wire: being written") }
+func ParseNone(d *Decoder) error {
+	d.ExpectEnd()
+	return d.Err()
+}
 
 // ParseLogin parses LOGIN.
-func ParseLogin(d *Decoder) (*Login, error) { panic("wire: being written") }
+//
+//	login = "LOGIN" SP userid SP password
+func ParseLogin(d *Decoder) (*Login, error) {
+	var c Login
+	return done(d, &c, d.ExpectSP() && d.ExpectAString(&c.User) && d.ExpectSP() && d.ExpectAString(&c.Password) && d.ExpectEnd())
+}
 
 // ParseAuthenticate parses AUTHENTICATE.
-func ParseAuthenticate(d *Decoder) (*Authenticate, error) { panic("wire: being written") }
+//
+//	authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64)
+func ParseAuthenticate(d *Decoder) (*Authenticate, error) {
+	var c Authenticate
+	ok := d.ExpectSP() && d.ExpectKeyword(&c.Mechanism)
+	if ok && !d.End() {
+		ok = d.ExpectSP() && d.ExpectBase64(&c.Initial) && d.ExpectEnd()
+	}
+	return done(d, &c, ok)
+}
 
 // ParseEnable parses ENABLE.
-func ParseEnable(d *Decoder) (*Enable, error) { panic("wire: being written") }
+//
+//	enable = "ENABLE" 1*(SP capability)
+func ParseEnable(d *Decoder) (*Enable, error) {
+	var c Enable
+	for {
+		var word string
+		if !d.ExpectSP() || !d.ExpectKeyword(&word) {
+			return nil, d.Err()
+		}
+		c.Caps = append(c.Caps, word)
+		if d.End() {
+			return &c, nil
+		}
+	}
+}
 
 // ParseSelect parses SELECT and EXAMINE.
-func ParseSelect(d *Decoder) (*Select, error) { panic("wire: being written") }
+//
+//	select        = "SELECT" SP mailbox [select-params]
+//	select-params = SP "(" select-param *(SP select-param) ")"   ; RFC 4466
+//	select-param  = "CONDSTORE"                                  ; RFC 7162 §7
+func ParseSelect(d *Decoder) (*Select, error) {
+	var c Select
+	ok := d.ExpectSP() && d.ExpectMailbox(&c.Name)
+	if ok && !d.End() {
+		ok = d.ExpectSP() && d.ExpectList1(func() bool {
+			var word string
+			if !d.ExpectKeyword(&word) {
+				return false
+			}
+			if word != "CONDSTORE" {
+				return d.Fail("unknown SELECT parameter")
+			}
+			c.Condstore = true
+			return true
+		}) && d.ExpectEnd()
+	}
+	return done(d, &c, ok)
+}
 
 // ParseCreate parses CREATE.
-func ParseCreate(d *Decoder) (*Create, error) { panic("wire: being written") }
+//
+//	create     = "CREATE" SP mailbox [SP "(" "USE" SP use-attrs ")"]   ; RFC 6154 §6
+//	use-attrs  = "(" [use-attr *(SP use-attr)] ")"
+//	use-attr   = "\" atom
+func ParseCreate(d *Decoder) (*Create, error) {
+	var c Create
+	ok := d.ExpectSP() && d.ExpectMailbox(&c.Name)
+	if ok && !d.End() {
+		ok = d.ExpectSP() && d.ExpectList1(func() bool {
+			if !d.Keyword("USE") {
+				return d.Fail("unknown CREATE parameter")
+			}
+			return d.ExpectSP() && d.ExpectList(func() bool {
+				var attr string
+				if d.peek() != '\\' || !d.ExpectFlag(&attr) {
+					return d.Fail("expected a special-use attribute")
+				}
+				c.SpecialUse = append(c.SpecialUse, attr)
+				return true
+			})
+		}) && d.ExpectEnd()
+	}
+	return done(d, &c, ok)
+}
 
 // ParseMailbox parses DELETE, SUBSCRIBE, UNSUBSCRIBE.
-func ParseMailbox(d *Decoder) (*Mailbox, error) { panic("wire: being written") }
+//
+//	delete = "DELETE" SP mailbox
+func ParseMailbox(d *Decoder) (*Mailbox, error) {
+	var c Mailbox
+	return done(d, &c, d.ExpectSP() && d.ExpectMailbox(&c.Name) && d.ExpectEnd())
+}
 
 // ParseRename parses RENAME.
-func ParseRename(d *Decoder) (*Rename, error) { panic("wire: being written") }
+//
+//	rename = "RENAME" SP mailbox SP mailbox
+func ParseRename(d *Decoder) (*Rename, error) {
+	var c Rename
+	return done(d, &c, d.ExpectSP() && d.ExpectMailbox(&c.From) && d.ExpectSP() && d.ExpectMailbox(&c.To) && d.ExpectEnd())
+}
 
-// ParseList parses LIST.
-func ParseList(d *Decoder) (*List, error) { panic("wire: being written") }
-
-// ParseLsub parses LSUB: Reference and one pattern.
-func ParseLsub(d *Decoder) (*List, error) { panic("wire: being written") }
-
-// ParseStatus parses STATUS.
-func ParseStatus(d *Decoder) (*Status, error) { panic("wire: being written") }
-
-// ParseAppendMailbox parses the mailbox name of APPEND.
-func ParseAppendMailbox(d *Decoder) (name string, err error) { panic("wire: being written") }
-
-// ParseAppendMessage parses what precedes a message literal; io.EOF at the end of the command. See Reader.ReadContinuation.
-func ParseAppendMessage(d *Decoder) (*AppendMessage, error) { panic("wire: being written") }
-
-// ParseFetch parses FETCH and UID FETCH.
-func ParseFetch(d *Decoder) (*Fetch, error) { panic("wire: being written") }
+// storeItems are the forms of STORE's data item.
+var storeItems = map[string]Store{
+	"FLAGS":         {Op: StoreReplace},
+	"FLAGS.SILENT":  {Op: StoreReplace, Silent: true},
+	"+FLAGS":        {Op: StoreAdd},
+	"+FLAGS.SILENT": {Op: StoreAdd, Silent: true},
+	"-FLAGS":        {Op: StoreRemove},
+	"-FLAGS.SILENT": {Op: StoreRemove, Silent: true},
+}
 
 // ParseStore parses STORE and UID STORE.
-func ParseStore(d *Decoder) (*Store, error) { panic("wire: being written") }
+//
+//	store           = "STORE" SP sequence-set [SP store-modifiers] SP store-att-flags
+//	store-modifiers = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")"   ; RFC 7162 §7
+//	store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+func ParseStore(d *Decoder) (*Store, error) {
+	var c Store
+	if !d.ExpectSP() || !d.ExpectSet(&c.Set) || !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if d.peek() == '(' {
+		c.UnchangedSince = new(uint64)
+		if !d.ExpectList1(func() bool {
+			if !d.Keyword("UNCHANGEDSINCE") {
+				return d.Fail("unknown STORE modifier")
+			}
+			return d.ExpectSP() && d.ExpectModSeq(c.UnchangedSince)
+		}) || !d.ExpectSP() {
+			return nil, d.Err()
+		}
+	}
+	var word string
+	if !d.ExpectKeyword(&word) {
+		return nil, d.Err()
+	}
+	item, known := storeItems[word]
+	if !known {
+		d.Fail("unknown STORE item")
+		return nil, d.Err()
+	}
+	c.Op, c.Silent = item.Op, item.Silent
+	if !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if d.peek() == '(' {
+		return done(d, &c, d.ExpectFlagList(&c.Flags) && d.ExpectEnd())
+	}
+	for {
+		var flag string
+		if !d.ExpectFlag(&flag) {
+			return nil, d.Err()
+		}
+		c.Flags = append(c.Flags, flag)
+		if d.End() {
+			return &c, nil
+		}
+		if !d.ExpectSP() {
+			return nil, d.Err()
+		}
+	}
+}
 
 // ParseCopy parses COPY, MOVE and their UID forms.
-func ParseCopy(d *Decoder) (*Copy, error) { panic("wire: being written") }
+//
+//	copy = "COPY" SP sequence-set SP mailbox
+func ParseCopy(d *Decoder) (*Copy, error) {
+	var c Copy
+	return done(d, &c, d.ExpectSP() && d.ExpectSet(&c.Set) && d.ExpectSP() && d.ExpectMailbox(&c.Name) && d.ExpectEnd())
+}
 
 // ParseUIDSet parses UID EXPUNGE.
-func ParseUIDSet(d *Decoder) (Set, error) { panic("wire: being written") }
+//
+//	uid-expunge = "EXPUNGE" SP sequence-set
+func ParseUIDSet(d *Decoder) (Set, error) {
+	var s Set
+	if !d.ExpectSP() || !d.ExpectSet(&s) || !d.ExpectEnd() {
+		return Set{}, d.Err()
+	}
+	return s, nil
+}
 
-// ParseID parses ID.
-func ParseID(d *Decoder) (*ID, error) { panic("wire: being written") }
-
-// ParseSearch parses SEARCH and UID SEARCH. The error is a *CharsetError for an unknown CHARSET.
-func ParseSearch(d *Decoder) (*Search, error) { panic("wire: being written") }
+// ParseID parses ID. Params is nil for NIL; a NIL value is the empty string, and of two fields with one name the last one counts.
+//
+//	id        = "ID" SP id-params                                          ; RFC 2971 §4
+//	id-params = "(" [string SP nstring *(SP string SP nstring)] ")" / nil
+func ParseID(d *Decoder) (*ID, error) {
+	var c ID
+	if !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if d.Keyword("NIL") {
+		return done(d, &c, d.ExpectEnd())
+	}
+	c.Params = map[string]string{}
+	return done(d, &c, d.ExpectList(func() bool {
+		var key, value string
+		var present bool
+		if !d.ExpectString(&key) || !d.ExpectSP() || !d.ExpectNString(&value, &present) {
+			return false
+		}
+		c.Params[strings.ToLower(key)] = value
+		return true
+	}) && d.ExpectEnd())
+}

@@ -1,63 +1,374 @@
 package wire
 
-import "io"
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
 
 // Limits bound what a Reader accepts. Sizes in octets.
 type Limits struct {
-	Line    int // one line, literals not counted
-	Literal int // one literal held in memory (not an appended message)
-	Command int // a whole command with its literals
-	Depth   int // parentheses, NOT, OR
+	Line    int   // one line, literals not counted
+	Literal int   // one literal held in memory (not an appended message)
+	Command int   // a whole command with its literals
+	Depth   int   // parentheses, NOT, OR
+	Discard int64 // how much of one refused command is read and thrown away before giving up; 0 is 1 GiB
 }
 
-// Reader frames commands. One goroutine uses it.
-type Reader struct{ _ io.Reader }
+const (
+	streamBuffer = 4 << 10  // read buffer of a connection
+	keepBuffer   = 16 << 10 // command buffers up to this capacity are kept for the next command
+	literalStep  = 16 << 10 // memory for a literal starts here and doubles while octets arrive
+	tailLength   = 64       // what is kept of an overlong line to find an announcement at its end
+	maxBlank     = 16       // empty lines skipped before a command
+	maxTag       = 256      // length of a tag
+	maxName      = 64       // length of a command's name
+)
 
-// NewReader reads commands from r.
-func NewReader(r io.Reader, lim Limits) *Reader { panic("wire: being written") }
+// Reader frames commands. One goroutine uses it; while that one waits, another may call Peek, and only Peek.
+type Reader struct {
+	br        *bufio.Reader
+	lim       Limits
+	buf       []byte // the command: lines without their ends and literals, CRLF between an announcement and its octets
+	tail      []byte // the end of a line that was too long
+	discarded int64  // octets of the current command thrown away
 
-// SetLimits changes the limits, e.g. after login.
-func (r *Reader) SetLimits(lim Limits) { panic("wire: being written") }
+	stage stage   // see literal.go
+	open  Literal // the message literal announced last
+	left  int64   // octets of it still in the stream
+}
 
 // Frame is one command as received: tag, upper-case name ("FETCH", "UID FETCH"), and a decoder placed behind the name.
+// Args refers to the reader's memory and is good until the next call of ReadCommand or ReadLine.
 type Frame struct {
 	Tag  string
 	Name string
 	Args *Decoder
 }
 
-// ReadCommand reads one whole command with its literals. cont is called to write the continuation line of a
-// synchronizing literal. For APPEND the message literal is left unread: Frame.Args ends there, and the caller goes on with
-// ParseAppend*, AcceptLiteral, DiscardLiteral, ReadContinuation.
-// A *SyntaxError leaves the reader at the start of the next command; any other error ends the connection.
-func (r *Reader) ReadCommand(cont func() error) (*Frame, error) { panic("wire: being written") }
+// NewReader reads commands from r.
+func NewReader(r io.Reader, lim Limits) *Reader {
+	return &Reader{br: bufio.NewReaderSize(r, streamBuffer), lim: lim}
+}
 
-// Literal returns the octets of a literal announced in an APPEND line; the caller must read it to its end or call DiscardLiteral.
-func (r *Reader) Literal(l Literal) io.Reader { panic("wire: being written") }
+// SetLimits changes the limits, e.g. after login.
+func (r *Reader) SetLimits(lim Limits) { r.lim = lim }
 
-// DiscardLiteral skips what is left of the literal opened last (a refused non-synchronizing literal).
-func (r *Reader) DiscardLiteral() error { panic("wire: being written") }
-
-// ReadContinuation reads the rest of an APPEND command behind a literal, up to the next literal or CRLF, into f.Args.
-func (r *Reader) ReadContinuation(f *Frame, cont func() error) error { panic("wire: being written") }
-
-// ReadLine reads one raw line without CRLF (SASL responses, DONE), at most max octets.
-func (r *Reader) ReadLine(max int) ([]byte, error) { panic("wire: being written") }
-
-// SkipCommand reads what the current APPEND left unread, a refused non-synchronizing literal included, so that the stream stands at the next command.
-// ReadCommand does it by itself; call it before answering a refused APPEND.
-func (r *Reader) SkipCommand() error { panic("wire: being written") }
+// Reset goes on with another stream (after STARTTLS or COMPRESS) and drops everything buffered: what was sent in the clear behind
+// STARTTLS must not be executed (CVE-2021-33515).
+func (r *Reader) Reset(rd io.Reader) {
+	r.br.Reset(rd)
+	r.buf, r.stage, r.left = nil, stageDone, 0
+}
 
 // Buffered returns how many octets are already in memory: pipelined input.
-func (r *Reader) Buffered() int { panic("wire: being written") }
+func (r *Reader) Buffered() int { return r.br.Buffered() }
 
 // Peek waits until one octet is readable without taking it.
-func (r *Reader) Peek() error { panic("wire: being written") }
+func (r *Reader) Peek() error {
+	_, err := r.br.Peek(1)
+	return err
+}
 
-// Reset goes on with another stream (after STARTTLS or COMPRESS) and drops everything buffered.
-func (r *Reader) Reset(rd io.Reader) { panic("wire: being written") }
+// ReadCommand reads one whole command with its literals. cont is called to write the continuation line of a
+// synchronizing literal. For APPEND the message literal is left unread and Frame.Args ends with its announcement, see
+// ParseAppendMessage. What the last command left unread is skipped first.
+//
+// A *SyntaxError leaves the reader at the start of the next command; any other error ends the connection: *FatalError, io.EOF
+// between commands, io.ErrUnexpectedEOF inside one, an error of the stream or of cont.
+func (r *Reader) ReadCommand(cont func() error) (*Frame, error) {
+	if err := r.SkipCommand(); err != nil {
+		return nil, err
+	}
+	r.begin()
+	line, bad, err := r.firstLine()
+	if err != nil {
+		return nil, err
+	}
+	tag, name, args, headBad := head(r.buf)
+	if bad == nil {
+		bad = headBad
+	}
+	if bad == nil {
+		line, bad, err = r.collect(name, args, line, cont)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if bad != nil {
+		if err := r.drain(line); err != nil {
+			return nil, err
+		}
+		bad.Tag = tag
+		return nil, bad
+	}
+	return &Frame{Tag: tag, Name: name, Args: NewDecoder(r.buf[args:], r.lim.Depth)}, nil
+}
 
-// Decoder parses the arguments of a command. X() tries, ExpectX() sets a sticky error.
-type Decoder struct {
-	UTF8 bool // quoted strings and mailbox names are UTF-8 (ENABLE UTF8=ACCEPT or IMAP4rev2)
+// ReadLine reads one raw line without its end (SASL responses, DONE), at most max octets. A *SyntaxError tells that the line was too long
+// or had octets that no line may have; it has been read to its end. The line is good until the next call of the reader.
+func (r *Reader) ReadLine(max int) ([]byte, error) {
+	r.begin()
+	line, bad, err := r.line(max)
+	if err != nil {
+		return nil, err
+	}
+	if bad != nil {
+		return nil, bad
+	}
+	return line, nil
+}
+
+// begin forgets the last command.
+func (r *Reader) begin() {
+	r.discarded = 0
+	if cap(r.buf) > keepBuffer {
+		r.buf = nil
+	}
+	r.buf = r.buf[:0]
+}
+
+// firstLine reads the first line of a command, which may be preceded by some empty ones.
+func (r *Reader) firstLine() ([]byte, *SyntaxError, error) {
+	for range maxBlank {
+		if b, err := r.br.Peek(1); err == nil && b[0] == 0x16 {
+			// A TLS record: the handshake has no line end, the client would wait until the login timeout.
+			return nil, nil, &FatalError{Text: "TLS handshake on a plaintext connection"}
+		}
+		line, bad, err := r.line(r.lim.Line)
+		if err != nil || bad != nil || len(line) > 0 {
+			return line, bad, err
+		}
+	}
+	return nil, &SyntaxError{Text: "empty command"}, nil
+}
+
+// line appends a line of at most max octets to r.buf without its end and returns it; it is good until r.buf changes. With
+// a *SyntaxError the line has been read to its end all the same, and its last octets are returned, for drain.
+// The error is io.EOF if there was no octet at all.
+func (r *Reader) line(max int) ([]byte, *SyntaxError, error) {
+	start, long := len(r.buf), false
+	for {
+		chunk, err := r.br.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			if errors.Is(err, io.EOF) && (long || len(chunk) > 0 || len(r.buf) > start) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, nil, err
+		}
+		room := max + len("\r\n") - (len(r.buf) - start)
+		if !long && len(chunk) > room {
+			long = true
+			r.tail = append(r.tail[:0], last(r.buf[start:], tailLength)...)
+			r.buf = append(r.buf, chunk[:room]...) // the tag is in here
+		}
+		if long {
+			if err := r.spend(int64(len(chunk))); err != nil {
+				return nil, nil, err
+			}
+			r.tail = append(r.tail, last(chunk, tailLength)...)
+			r.tail = append(r.tail[:0], last(r.tail, tailLength)...)
+		} else {
+			r.buf = append(r.buf, chunk...)
+		}
+		if err == nil {
+			break
+		}
+	}
+	if long {
+		return trimEnd(r.tail), &SyntaxError{Text: "line too long", Code: "TOOBIG"}, nil
+	}
+	line := trimEnd(r.buf[start:])
+	r.buf = r.buf[:start+len(line)]
+	if bytes.IndexByte(line, 0) >= 0 || bytes.IndexByte(line, '\r') >= 0 {
+		return line, &SyntaxError{Text: "NUL or bare CR in a line"}, nil
+	}
+	return line, nil, nil
+}
+
+// trimEnd cuts LF or CRLF.
+func trimEnd(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r"))
+}
+
+// last returns at most the last n octets of b.
+func last(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
+
+// head takes a command's first line apart and returns where its arguments begin. tag is set whenever it could be read.
+//
+//	command = tag SP (command-name / "UID" SP command-name) …
+//	tag     = 1*<any ASTRING-CHAR except "+">
+func head(line []byte) (tag, name string, args int, bad *SyntaxError) {
+	word := func(from int, ok func(byte) bool) int {
+		for from < len(line) && ok(line[from]) {
+			from++
+		}
+		return from
+	}
+	i := word(0, isTagChar)
+	if i == 0 || i > maxTag || i < len(line) && line[i] != ' ' {
+		return "", "", 0, &SyntaxError{Text: "invalid tag"}
+	}
+	tag = string(line[:i])
+	if i+1 >= len(line) {
+		return tag, "", 0, &SyntaxError{Text: "command name missing"}
+	}
+	start := i + 1
+	i = word(start, isAtomChar)
+	if i-start == len("UID") && bytes.EqualFold(line[start:i], []byte("UID")) && i < len(line) && line[i] == ' ' {
+		i = word(i+1, isAtomChar)
+	}
+	if i == start || i-start > maxName || i < len(line) && line[i] != ' ' {
+		return tag, "", 0, &SyntaxError{Text: "invalid command name"}
+	}
+	return tag, strings.ToUpper(strings.TrimSuffix(string(line[start:i]), " ")), i, nil
+}
+
+// beforeMailbox gives, for commands whose last argument is a message, how many arguments precede the mailbox name. A
+// literal in the name's place is the name; any other is a message and stays in the stream.
+var beforeMailbox = map[string]int{"APPEND": 0}
+
+// collect reads the literal announced at the end of line and what follows it into r.buf, until the command is whole or
+// a message literal is reached. It returns the last line.
+func (r *Reader) collect(name string, args int, line []byte, cont func() error) ([]byte, *SyntaxError, error) {
+	before, hasMessage := beforeMailbox[name]
+	for {
+		lit, length, ok := announcement(line)
+		if !ok {
+			return line, nil, nil
+		}
+		if hasMessage && len(bytes.Fields(r.buf[args:len(r.buf)-length])) != before {
+			r.announce(lit)
+			return line, nil, nil
+		}
+		if lit.Size > int64(r.lim.Literal) || lit.Size > int64(r.lim.Command-len(r.buf)) {
+			return line, &SyntaxError{Text: "literal too large", Code: "TOOBIG"}, nil
+		}
+		if !lit.NonSync {
+			if err := cont(); err != nil {
+				return nil, nil, err
+			}
+		}
+		r.buf = append(r.buf, "\r\n"...)
+		if err := r.readLiteral(int(lit.Size)); err != nil {
+			return nil, nil, midCommand(err)
+		}
+		next, bad, err := r.line(r.lim.Line)
+		if err != nil || bad != nil {
+			return next, bad, midCommand(err)
+		}
+		if line = next; len(r.buf) > r.lim.Command {
+			return line, &SyntaxError{Text: "command too large", Code: "TOOBIG"}, nil
+		}
+	}
+}
+
+// readLiteral appends n octets to r.buf, making room only as they arrive.
+func (r *Reader) readLiteral(n int) error {
+	for n > 0 {
+		start := len(r.buf)
+		step := min(n, max(literalStep, start))
+		r.buf = slices.Grow(r.buf, step)[:start+step]
+		if _, err := io.ReadFull(r.br, r.buf[start:]); err != nil {
+			return err
+		}
+		n -= step
+	}
+	return nil
+}
+
+// announcement looks for a literal announcement at the end of a line and tells its length there. A size beyond 63 bits counts
+// as the largest there is.
+//
+//	literal  = "{" number64 ["+"] "}" CRLF *CHAR8
+//	literal8 = "~{" number64 ["+"] "}" CRLF *OCTET
+func announcement(line []byte) (lit Literal, length int, ok bool) {
+	i := len(line) - 1
+	if i < 0 || line[i] != '}' {
+		return Literal{}, 0, false
+	}
+	i--
+	if i >= 0 && line[i] == '+' {
+		lit.NonSync = true
+		i--
+	}
+	end := i + 1
+	for i >= 0 && isDigit(line[i]) {
+		i--
+	}
+	if i < 0 || line[i] != '{' || i+1 == end {
+		return Literal{}, 0, false
+	}
+	for _, c := range line[i+1 : end] {
+		if lit.Size > (math.MaxInt64-9)/10 {
+			lit.Size = math.MaxInt64
+			break
+		}
+		lit.Size = lit.Size*10 + int64(c-'0')
+	}
+	if i > 0 && line[i-1] == '~' {
+		lit.Binary = true
+		i--
+	}
+	return lit, len(line) - i, true
+}
+
+// drain reads a refused command, whose last line read was line, to its end. A synchronizing literal is the end: the client waits and
+// is told of the refusal instead.
+func (r *Reader) drain(line []byte) error {
+	for {
+		lit, _, ok := announcement(line)
+		if !ok || !lit.NonSync {
+			return nil
+		}
+		if err := r.discard(lit.Size); err != nil {
+			return err
+		}
+		r.buf = r.buf[:0]
+		var err error
+		if line, _, err = r.line(r.lim.Line); err != nil {
+			return midCommand(err)
+		}
+	}
+}
+
+// discard throws n octets of a refused command away.
+func (r *Reader) discard(n int64) error {
+	if err := r.spend(n); err != nil {
+		return err
+	}
+	for n > 0 {
+		step, err := r.br.Discard(int(min(n, 1<<20)))
+		n -= int64(step)
+		if err != nil {
+			return midCommand(err)
+		}
+	}
+	return nil
+}
+
+// spend counts octets thrown away against Limits.Discard.
+func (r *Reader) spend(n int64) error {
+	limit := r.lim.Discard
+	if limit == 0 {
+		limit = 1 << 30
+	}
+	if n > limit-r.discarded {
+		return &FatalError{Text: "too much data in a refused command"}
+	}
+	r.discarded += n
+	return nil
+}
+
+// midCommand makes the end of the stream inside a command an error of its own.
+func midCommand(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

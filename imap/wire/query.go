@@ -1,0 +1,97 @@
+package wire
+
+import "time"
+
+// This file holds what ParseSearch returns: the options and the tree of keys.
+
+// Search is SEARCH or UID SEARCH.
+type Search struct {
+	Return  SearchReturn
+	Charset string // upper case; empty when absent
+	Key     SearchKey
+}
+
+// SearchReturn is RETURN (...) (RFC 4731, RFC 5182).
+type SearchReturn struct {
+	Present                    bool // RETURN was given; with no option inside, All is set
+	Min, Max, All, Count, Save bool
+}
+
+// SearchKey is a node of a search tree: one of the Key types below.
+type SearchKey interface{ searchKey() }
+
+type (
+	// KeyAnd holds when all its children do; no children: always (ALL).
+	KeyAnd struct{ Keys []SearchKey }
+	// KeyOr holds when one of two does.
+	KeyOr struct{ A, B SearchKey }
+	// KeyNot negates.
+	KeyNot struct{ Key SearchKey }
+	// KeySet is a sequence set, or a UID set when UID is set.
+	KeySet struct {
+		UID bool
+		Set Set
+	}
+	// KeyFlag tests a system flag (`\Seen` …, also `\Recent`) or keyword; SEEN, UNSEEN, KEYWORD x, UNKEYWORD x, NEW (as And) …
+	KeyFlag struct {
+		Flag string
+		Want bool
+	}
+	// KeyHeader is HEADER field value, and FROM TO CC BCC SUBJECT.
+	KeyHeader struct{ Field, Value string }
+	// KeyText is BODY (Headers false) or TEXT (Headers true).
+	KeyText struct {
+		Headers bool
+		Value   string
+	}
+	// KeyDate compares a date without time or zone.
+	KeyDate struct {
+		Of  DateOf
+		Cmp Cmp
+		Day time.Time // midnight UTC of the named day
+	}
+	// KeySize is LARGER or SMALLER: strictly more or less than N octets.
+	KeySize struct {
+		Larger bool
+		N      int64
+	}
+	// KeyAge is OLDER or YOUNGER, in seconds (RFC 5032).
+	KeyAge struct {
+		Younger bool
+		Seconds int64
+	}
+	// KeySaveDateSupported is SAVEDATESUPPORTED (RFC 8514).
+	KeySaveDateSupported struct{}
+)
+
+// DateOf says which date a KeyDate looks at.
+type DateOf uint8
+
+// The dates.
+const (
+	DateInternal DateOf = iota // BEFORE ON SINCE
+	DateSent                   // SENTBEFORE SENTON SENTSINCE: the Date header
+	DateSaved                  // SAVEDBEFORE SAVEDON SAVEDSINCE
+)
+
+// Cmp is a date comparison.
+type Cmp uint8
+
+// The comparisons.
+const (
+	Before Cmp = iota
+	On
+	Since
+)
+
+func (*KeyAnd) searchKey()               {}
+func (*KeyOr) searchKey()                {}
+func (*KeyNot) searchKey()               {}
+func (*KeySet) searchKey()               {}
+func (*KeyFlag) searchKey()              {}
+func (*KeyHeader) searchKey()            {}
+func (*KeyText) searchKey()              {}
+func (*KeyDate) searchKey()              {}
+func (*KeySize) searchKey()              {}
+func (*KeyAge) searchKey()               {}
+func (*KeySaveDateSupported) searchKey() {}

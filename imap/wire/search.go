@@ -1,0 +1,321 @@
+package wire
+
+import (
+	"strings"
+	"time"
+)
+
+// ParseSearch parses SEARCH and UID SEARCH. Strings are converted to UTF-8. The error is a *CharsetError for an unknown CHARSET.
+//
+//	search             = "SEARCH" [search-return-opts] SP search-program
+//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+//	search-program     = ["CHARSET" SP charset SP] search-key *(SP search-key)
+func ParseSearch(d *Decoder) (*Search, error) {
+	var c Search
+	if !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if d.Keyword("RETURN") && (!d.ExpectSP() || !searchReturn(d, &c.Return) || !d.ExpectSP()) {
+		return nil, d.Err()
+	}
+	if d.Keyword("CHARSET") {
+		if !d.ExpectSP() || !d.ExpectAString(&c.Charset) || !d.ExpectSP() {
+			return nil, d.Err()
+		}
+		c.Charset = strings.ToUpper(c.Charset)
+	}
+	convert, ok := newConverter(c.Charset)
+	if !ok {
+		d.err = &CharsetError{Charset: c.Charset}
+		return nil, d.Err()
+	}
+	p := searchParser{d, convert}
+	var keys []SearchKey
+	for {
+		key := p.key()
+		if key == nil {
+			return nil, d.Err()
+		}
+		keys = append(keys, key)
+		if d.End() {
+			c.Key = and(keys)
+			return &c, nil
+		}
+		if !d.ExpectSP() {
+			return nil, d.Err()
+		}
+	}
+}
+
+// searchReturn takes the list of result options; none means ALL (RFC 9051 §6.4.4).
+//
+//	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+func searchReturn(d *Decoder, r *SearchReturn) bool {
+	r.Present = true
+	r.All = true
+	first := true
+	return d.ExpectList(func() bool {
+		if first {
+			r.All, first = false, false
+		}
+		var word string
+		if !d.ExpectKeyword(&word) {
+			return false
+		}
+		switch word {
+		case "MIN":
+			r.Min = true
+		case "MAX":
+			r.Max = true
+		case "ALL":
+			r.All = true
+		case "COUNT":
+			r.Count = true
+		case "SAVE":
+			r.Save = true
+		default:
+			return d.Fail("unknown SEARCH return option")
+		}
+		return true
+	})
+}
+
+// and joins keys; a single one stays as it is.
+func and(keys []SearchKey) SearchKey {
+	if len(keys) == 1 {
+		return keys[0]
+	}
+	return &KeyAnd{Keys: keys}
+}
+
+// searchParser parses keys whose strings are in one charset. Its methods return nil on failure.
+type searchParser struct {
+	d       *Decoder
+	convert converter
+}
+
+// key takes one search key.
+//
+//	search-key = "ALL" / … / sequence-set / "(" search-key *(SP search-key) ")" / "NOT" SP search-key / "OR" SP search-key SP search-key
+func (p *searchParser) key() SearchKey {
+	d := p.d
+	if !d.enter() {
+		return nil
+	}
+	defer d.leave()
+	switch c := d.peek(); {
+	case c == '(':
+		return p.group()
+	case isDigit(c) || c == '*' || c == '$':
+		return p.set(false)
+	}
+	var word string
+	if !d.ExpectKeyword(&word) {
+		return nil
+	}
+	switch word {
+	case "NOT":
+		if d.ExpectSP() {
+			if key := p.key(); key != nil {
+				return &KeyNot{Key: key}
+			}
+		}
+		return nil
+	case "OR":
+		if !d.ExpectSP() {
+			return nil
+		}
+		a := p.key()
+		if a == nil || !d.ExpectSP() {
+			return nil
+		}
+		b := p.key()
+		if b == nil {
+			return nil
+		}
+		return &KeyOr{A: a, B: b}
+	}
+	leaf, ok := searchLeaves[word]
+	if !ok {
+		d.Fail("unknown search key")
+		return nil
+	}
+	return leaf(p)
+}
+
+// group takes keys in parentheses.
+func (p *searchParser) group() SearchKey {
+	d := p.d
+	var keys []SearchKey
+	d.ExpectSpecial('(')
+	d.SP()
+	for {
+		key := p.key()
+		if key == nil {
+			return nil
+		}
+		keys = append(keys, key)
+		spaced := d.SP()
+		if d.Special(')') {
+			return and(keys)
+		}
+		if !d.expect(spaced, "space or ) in a search") {
+			return nil
+		}
+	}
+}
+
+// searchLeaves are the keys without keys inside.
+var searchLeaves = map[string]func(*searchParser) SearchKey{
+	"ALL":        func(*searchParser) SearchKey { return &KeyAnd{} },
+	"ANSWERED":   flagKey(`\Answered`, true),
+	"UNANSWERED": flagKey(`\Answered`, false),
+	"DELETED":    flagKey(`\Deleted`, true),
+	"UNDELETED":  flagKey(`\Deleted`, false),
+	"DRAFT":      flagKey(`\Draft`, true),
+	"UNDRAFT":    flagKey(`\Draft`, false),
+	"FLAGGED":    flagKey(`\Flagged`, true),
+	"UNFLAGGED":  flagKey(`\Flagged`, false),
+	"SEEN":       flagKey(`\Seen`, true),
+	"UNSEEN":     flagKey(`\Seen`, false),
+	"RECENT":     flagKey(`\Recent`, true), // RFC 3501, like the next two
+	"OLD":        flagKey(`\Recent`, false),
+	"NEW": func(*searchParser) SearchKey {
+		return &KeyAnd{Keys: []SearchKey{&KeyFlag{`\Recent`, true}, &KeyFlag{`\Seen`, false}}}
+	},
+	"KEYWORD":   keywordKey(true),
+	"UNKEYWORD": keywordKey(false),
+
+	"BCC":     fieldKey("Bcc"),
+	"CC":      fieldKey("Cc"),
+	"FROM":    fieldKey("From"),
+	"SUBJECT": fieldKey("Subject"),
+	"TO":      fieldKey("To"),
+	"HEADER": func(p *searchParser) SearchKey {
+		var k KeyHeader
+		if !p.text(&k.Field) || !p.text(&k.Value) {
+			return nil
+		}
+		return &k
+	},
+	"BODY": textKey(false),
+	"TEXT": textKey(true),
+
+	"BEFORE":            dateKey(DateInternal, Before),
+	"ON":                dateKey(DateInternal, On),
+	"SINCE":             dateKey(DateInternal, Since),
+	"SENTBEFORE":        dateKey(DateSent, Before),
+	"SENTON":            dateKey(DateSent, On),
+	"SENTSINCE":         dateKey(DateSent, Since),
+	"SAVEDBEFORE":       dateKey(DateSaved, Before), // RFC 8514, like the next three
+	"SAVEDON":           dateKey(DateSaved, On),
+	"SAVEDSINCE":        dateKey(DateSaved, Since),
+	"SAVEDATESUPPORTED": func(*searchParser) SearchKey { return &KeySaveDateSupported{} },
+	"OLDER":             ageKey(false), // RFC 5032
+	"YOUNGER":           ageKey(true),
+	"LARGER":            sizeKey(true),
+	"SMALLER":           sizeKey(false),
+	"UID":               func(p *searchParser) SearchKey { return p.uids() },
+}
+
+// flagKey is a key that is one word.
+func flagKey(flag string, want bool) func(*searchParser) SearchKey {
+	return func(*searchParser) SearchKey { return &KeyFlag{flag, want} }
+}
+
+// keywordKey is "KEYWORD" SP flag-keyword; what is no atom is refused.
+func keywordKey(want bool) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		k := KeyFlag{Want: want}
+		if !p.d.ExpectSP() || !p.d.ExpectAtom(&k.Flag) {
+			return nil
+		}
+		return &k
+	}
+}
+
+// fieldKey is a key that names a header field: "FROM" SP astring.
+func fieldKey(field string) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		k := KeyHeader{Field: field}
+		if !p.text(&k.Value) {
+			return nil
+		}
+		return &k
+	}
+}
+
+// textKey is "BODY" SP astring or "TEXT" SP astring.
+func textKey(headers bool) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		k := KeyText{Headers: headers}
+		if !p.text(&k.Value) {
+			return nil
+		}
+		return &k
+	}
+}
+
+// dateKey is "BEFORE" SP date and its like.
+func dateKey(of DateOf, cmp Cmp) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		k := KeyDate{Of: of, Cmp: cmp, Day: time.Time{}}
+		if !p.d.ExpectSP() || !p.d.ExpectDate(&k.Day) {
+			return nil
+		}
+		return &k
+	}
+}
+
+// ageKey is "OLDER" SP nz-number or "YOUNGER" SP nz-number.
+func ageKey(younger bool) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		var n uint32
+		if !p.d.ExpectSP() || !p.d.ExpectNzNumber(&n) {
+			return nil
+		}
+		return &KeyAge{Younger: younger, Seconds: int64(n)}
+	}
+}
+
+// sizeKey is "LARGER" SP number64 or "SMALLER" SP number64.
+func sizeKey(larger bool) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		k := KeySize{Larger: larger}
+		if !p.d.ExpectSP() || !p.d.ExpectNumber64(&k.N) {
+			return nil
+		}
+		return &k
+	}
+}
+
+// uids is "UID" SP sequence-set.
+func (p *searchParser) uids() SearchKey {
+	if !p.d.ExpectSP() {
+		return nil
+	}
+	return p.set(true)
+}
+
+// set takes a sequence-set.
+func (p *searchParser) set(uid bool) SearchKey {
+	k := KeySet{UID: uid}
+	if !p.d.ExpectSet(&k.Set) {
+		return nil
+	}
+	return &k
+}
+
+// text takes a space and an astring in the search's charset.
+func (p *searchParser) text(s *string) bool {
+	var raw string
+	if !p.d.ExpectSP() || !p.d.rawAString(&raw, isAString8Char) {
+		return false
+	}
+	text, ok := p.convert(raw)
+	if !ok {
+		return p.d.Fail("search string is not in its charset")
+	}
+	*s = text
+	return true
+}
