@@ -74,13 +74,6 @@ type FlagChange struct {
 // Pair is a copied message: its UID in the source and in the target.
 type Pair struct{ Src, Dst uint32 }
 
-// Mailbox is one open mailbox, shared by all sessions of the process and reference counted. All methods may be called by many
-// goroutines.
-type Mailbox struct{}
-
-// Delivery collects 1..n messages for one mailbox and commits them together (APPEND, MULTIAPPEND, LMTP). One goroutine uses it.
-type Delivery struct{}
-
 // Info is one line of a mailbox list, sorted by name with INBOX first.
 type Info struct {
 	Name        string

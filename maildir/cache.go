@@ -1,0 +1,219 @@
+package maildir
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+
+	"roost/maildir/message"
+)
+
+// metaCache keeps what message.Meta knows of the messages of one mailbox: a file of the state directory to which entries are only ever
+// appended. Everything in it can be computed again, so nothing is fsynced, every entry carries a checksum and its identity, and whatever does not
+// match is dropped.
+//
+//	file  = magic generation(8) *entry
+//	entry = length(4) crc32c(4) uid(4) base-sum(4) payload, padded to metaAlign
+//
+// It is read by pread, not mapped: a file that somebody truncates must not end the process with SIGBUS.
+type metaCache struct {
+	log  *slog.Logger
+	mu   sync.Mutex // protects what follows; reading the file needs no lock
+	f    *os.File   // nil: no cache (state directory unusable)
+	gen  uint64     // tells this file from one that replaced it
+	end  int64
+	n    int // entries in the file, dead ones included
+	down bool
+}
+
+const (
+	metaMagic  = "RoostMC1"
+	metaStart  = 16
+	metaAlign  = 8
+	metaHeader = 16
+	// maxMeta bounds one entry; message.Meta of any real mail is far smaller.
+	maxMeta = 8 << 20
+	// maxCache is where uint32 positions end.
+	maxCache = metaAlign << 32
+)
+
+var crcTable = crc32.MakeTable(crc32.Castagnoli)
+
+var errCache = errors.New("cache entry is damaged")
+
+// baseSum ties a cache entry to the base name it was made for.
+func baseSum(base []byte) uint32 { return crc32.Checksum(base, crcTable) }
+
+// openCache opens or creates a cache file. It never fails: without a usable file there is no cache.
+func openCache(path string, log *slog.Logger) *metaCache {
+	c := &metaCache{log: log}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		log.Warn("no message cache", "file", path, "cause", err)
+		return c
+	}
+	var head [metaStart]byte
+	st, err := f.Stat()
+	if err == nil && st.Size() >= metaStart {
+		_, err = f.ReadAt(head[:], 0)
+	}
+	if err == nil && string(head[:8]) == metaMagic {
+		c.f, c.gen, c.end = f, binary.LittleEndian.Uint64(head[8:]), st.Size()
+		return c
+	}
+	if err == nil {
+		copy(head[:], metaMagic)
+		rand.Read(head[8:])
+		if err = f.Truncate(0); err == nil {
+			_, err = f.WriteAt(head[:], 0)
+		}
+	}
+	if err != nil {
+		log.Warn("no message cache", "file", path, "cause", err)
+		f.Close()
+		return c
+	}
+	c.f, c.gen, c.end = f, binary.LittleEndian.Uint64(head[8:]), metaStart
+	return c
+}
+
+func (c *metaCache) close() {
+	if c.f != nil {
+		c.f.Close()
+	}
+}
+
+// put appends an entry and returns its position for get, 0 when it could not be kept.
+func (c *metaCache) put(uid, sum uint32, meta *message.Meta) uint32 {
+	return c.write(uid, sum, meta.AppendBinary(make([]byte, metaHeader, 4096)))
+}
+
+// write appends an entry whose payload stands behind metaHeader octets of room in b.
+func (c *metaCache) write(uid, sum uint32, b []byte) uint32 {
+	if c.f == nil || len(b)-metaHeader > maxMeta {
+		return 0
+	}
+	binary.LittleEndian.PutUint32(b, uint32(len(b)-metaHeader))
+	binary.LittleEndian.PutUint32(b[8:], uid)
+	binary.LittleEndian.PutUint32(b[12:], sum)
+	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[8:], crcTable))
+	c.mu.Lock()
+	at := (c.end + metaAlign - 1) &^ (metaAlign - 1)
+	if at+int64(len(b)) > maxCache {
+		c.mu.Unlock()
+		return 0
+	}
+	c.end = at + int64(len(b))
+	c.n++
+	c.mu.Unlock()
+	if _, err := c.f.WriteAt(b, at); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.down {
+			c.log.Warn("message cache cannot be written", "file", c.f.Name(), "cause", err)
+			c.down = true
+		}
+		return 0
+	}
+	return uint32(at / metaAlign)
+}
+
+var metaBuffers = sync.Pool{New: func() any { b := make([]byte, 8192); return &b }}
+
+// get reads an entry. The result does not alias anything.
+func (c *metaCache) get(at, uid, sum uint32) (*message.Meta, error) {
+	if c.f == nil {
+		return nil, errCache
+	}
+	p := metaBuffers.Get().(*[]byte)
+	defer metaBuffers.Put(p)
+	payload, err := c.read(int64(at)*metaAlign, p, uid, sum)
+	if err != nil {
+		return nil, err
+	}
+	return message.UnmarshalMeta(append([]byte(nil), payload...))
+}
+
+// read returns the payload of the entry at off, in *p.
+func (c *metaCache) read(off int64, p *[]byte, uid, sum uint32) ([]byte, error) {
+	n, err := c.f.ReadAt(*p, off)
+	if n < metaHeader {
+		return nil, fmt.Errorf("%w: %v", errCache, err)
+	}
+	b := (*p)[:n]
+	size := int(binary.LittleEndian.Uint32(b))
+	if size > maxMeta || binary.LittleEndian.Uint32(b[8:]) != uid || binary.LittleEndian.Uint32(b[12:]) != sum {
+		return nil, errCache
+	}
+	if n < metaHeader+size {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", errCache, err) // the file ends inside the entry
+		}
+		*p = append(b, make([]byte, metaHeader+size-n)...)
+		b = *p
+		if _, err := c.f.ReadAt(b[n:], off+int64(n)); err != nil {
+			return nil, fmt.Errorf("%w: %v", errCache, err)
+		}
+	}
+	b = b[:metaHeader+size]
+	if crc32.Checksum(b[8:], crcTable) != binary.LittleEndian.Uint32(b[4:]) {
+		return nil, errCache
+	}
+	return b[metaHeader:], nil
+}
+
+// recover walks the entries from off on, which no snapshot knows of, and reports position and identity of each. It stops at the first
+// damaged one, behind which nothing can be found.
+func (c *metaCache) recover(off int64, fn func(at, uid, sum uint32)) {
+	if c.f == nil {
+		return
+	}
+	off = max(off, metaStart)
+	for off < c.end {
+		off = (off + metaAlign - 1) &^ (metaAlign - 1)
+		var h [metaHeader]byte
+		if _, err := c.f.ReadAt(h[:], off); err != nil {
+			break
+		}
+		size := int64(binary.LittleEndian.Uint32(h[:]))
+		if size > maxMeta || off+metaHeader+size > c.end {
+			break
+		}
+		fn(uint32(off/metaAlign), binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:]))
+		c.n++
+		off += metaHeader + size
+	}
+	c.end = min(c.end, off)
+}
+
+// compact copies the live entries to a new file and returns it; move reports old and new position of each.
+func (c *metaCache) compact(path string, live func(yield func(at, uid, sum uint32)), move func(uid, at uint32)) (*metaCache, error) {
+	tmp := path + ".tmp"
+	if err := os.Remove(tmp); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	fresh := openCache(tmp, c.log)
+	if fresh.f == nil {
+		return nil, io.ErrClosedPipe
+	}
+	buf := make([]byte, 8192)
+	live(func(at, uid, sum uint32) {
+		payload, err := c.read(int64(at)*metaAlign, &buf, uid, sum)
+		if err != nil {
+			move(uid, 0)
+			return
+		}
+		move(uid, fresh.write(uid, sum, append(make([]byte, metaHeader), payload...)))
+	})
+	if err := os.Rename(tmp, path); err != nil {
+		fresh.close()
+		return nil, err
+	}
+	return fresh, nil
+}

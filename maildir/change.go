@@ -1,0 +1,192 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// batchSize is how many renames or unlinks happen under one hold of dovecot-uidlist.lock, so that Dovecot beside us waits for
+// milliseconds.
+const batchSize = 256
+
+// inBatches runs fn over uids with the locks held, a batch at a time.
+func (m *Mailbox) inBatches(ctx context.Context, uids []uint32, fn func(u *update, uids []uint32) error) error {
+	for batch := range slices.Chunk(uids, batchSize) {
+		if err := m.update(ctx, func(u *update) error { return fn(u, batch) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetFlags changes flags of the uids (ascending) that exist. changed holds the records of all of them as they are afterwards; modified
+// holds the UIDs left alone because of UnchangedSince. After an error some may have been changed.
+func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error) {
+	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
+		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove)
+		if err != nil {
+			return err
+		}
+		for _, uid := range uids {
+			r := m.recs.find(uid)
+			if r == nil {
+				continue
+			}
+			if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
+				modified = append(modified, uid)
+				continue
+			}
+			flags, kw := ch.apply(r.flags, m.keywordsOf(r), set)
+			if flags != r.flags || !kw.equal(m.keywordsOf(r)) {
+				if err := u.setFlags(uid, flags, kw); errors.Is(err, ErrGone) {
+					continue
+				} else if err != nil {
+					return err
+				}
+			}
+			changed = m.Records([]uint32{uid}, changed)
+		}
+		return u.flushMore()
+	})
+	return changed, modified, err
+}
+
+// apply computes flags and keywords after the change.
+func (ch *FlagChange) apply(flags Flags, kw, set Keywords) (Flags, Keywords) {
+	switch ch.Op {
+	case Add:
+		return flags | ch.Flags, kw.union(set)
+	case Remove:
+		return flags &^ ch.Flags, kw.minus(set)
+	default:
+		return ch.Flags, set
+	}
+}
+
+func (m *Mailbox) keywordsOf(r *record) Keywords {
+	k := Keywords{Letters: r.letters}
+	if r.state&hasMore != 0 {
+		k.More = m.recs.more[r.uid]
+	}
+	return k
+}
+
+// setFlags renames a message so that its name says flags and kw.
+func (u *update) setFlags(uid uint32, flags Flags, kw Keywords) error {
+	m := u.m
+	for range findTries {
+		r := m.recs.find(uid)
+		if r == nil {
+			return ErrGone
+		}
+		old := m.recs.name(r)
+		fn := parseFileName(old) // keeps what others put there
+		fn.flags, fn.letters = flags, kw.Letters
+		name := fn.String()
+		if fn.flags != r.flags || fn.letters != r.letters {
+			err := m.dirOf(r).rename(old, m.cur, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				if err := u.scan(true); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		m.mu.Lock()
+		if fn.flags != r.flags || fn.letters != r.letters {
+			m.recs.setName(r, name, fn, 0)
+		}
+		m.setMore(r, kw.More)
+		m.touch(r)
+		m.mu.Unlock()
+		return nil
+	}
+	return ErrGone
+}
+
+// Expunge removes these messages whatever their flags, and returns those it removed. After an error some may have been removed.
+func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, err error) {
+	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
+		var done []uint32
+		defer func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.forget(done)
+			gone = append(gone, done...)
+		}()
+		for _, uid := range uids {
+			if ok, err := u.unlink(uid); err != nil {
+				return err
+			} else if ok {
+				done = append(done, uid)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = m.update(ctx, func(u *update) error { return errors.Join(u.flushMore(), u.compactList()) })
+	}
+	return gone, err
+}
+
+// unlink removes the file of a message; false when there is no such message any more.
+func (u *update) unlink(uid uint32) (bool, error) {
+	m := u.m
+	for range findTries {
+		r := m.recs.find(uid)
+		if r == nil {
+			return false, nil
+		}
+		err := m.dirOf(r).unlink(m.recs.name(r))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
+		if err := u.scan(true); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// ClaimRecent is for SELECT: it returns the first UID that is \Recent for the caller and moves new/ to cur/, so that the next
+// session sees none. FirstRecent is for EXAMINE: the same answer without claiming.
+func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
+	m.mu.Lock()
+	first := m.recent
+	if m.recent != m.hdr.Next {
+		m.recent = m.hdr.Next
+		m.unsaved = true
+	}
+	var uids []uint32
+	for i := range m.recs.list {
+		if r := &m.recs.list[i]; r.state&inNew != 0 {
+			uids = append(uids, r.uid)
+		}
+	}
+	m.mu.Unlock()
+	return first, m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
+		for _, uid := range uids {
+			r := m.recs.find(uid)
+			if r == nil || r.state&inNew == 0 {
+				continue
+			}
+			old := m.recs.name(r)
+			fn := parseFileName(old)
+			name := fn.String()
+			if err := m.new.rename(old, m.cur, name); errors.Is(err, fs.ErrNotExist) {
+				continue // another program was faster; the next Sync sees where it went
+			} else if err != nil {
+				return err
+			}
+			m.mu.Lock()
+			m.recs.setName(r, name, fn, 0)
+			m.mu.Unlock()
+		}
+		return nil
+	})
+}

@@ -1,0 +1,134 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// CopyTo copies messages with flags, keywords and INTERNALDATE, by hard link where the file system allows. UIDs that do not exist
+// are left out; of the others all or none.
+func (m *Mailbox) CopyTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
+	byLink := true
+	for range findTries {
+		items, src := m.copyItems(uids)
+		if len(items) == 0 {
+			return nil, m.failed()
+		}
+		d := &Delivery{m: dst, items: items}
+		if !byLink {
+			if err := d.stage(); errors.Is(err, fs.ErrNotExist) {
+				d.Abort()
+				if err := m.rescan(ctx); err != nil {
+					return nil, err
+				}
+				continue
+			} else if err != nil {
+				d.Abort()
+				return nil, err
+			}
+		}
+		to, err := d.Commit(ctx)
+		switch {
+		case err == nil:
+			pairs := make([]Pair, len(src))
+			for i := range src {
+				pairs[i] = Pair{src[i], to[i]}
+			}
+			return pairs, nil
+		case byLink && (errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EOPNOTSUPP)):
+			byLink = false
+		case errors.Is(err, fs.ErrNotExist):
+			// A source was renamed or expunged by somebody else.
+			if err := m.rescan(ctx); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, err
+		}
+	}
+	return nil, ErrGone
+}
+
+// copyItems describes the messages to copy, with the UIDs they have here.
+func (m *Mailbox) copyItems(uids []uint32) (items []*item, src []uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, uid := range uids {
+		r := m.recs.find(uid)
+		if r == nil {
+			continue
+		}
+		base := string(m.recs.baseOf(r))
+		it := &item{
+			from: m.dirOf(r), name: m.recs.name(r), base: base, guid: base,
+			flags: r.flags, keywords: m.keywords.namesOf(m.keywordsOf(r)), size: r.size, wire: r.wire, time: r.time,
+		}
+		if g := listKey(string(m.recs.extraOf(r)), 'G'); g != "" {
+			it.guid = g
+		}
+		items = append(items, it)
+		src = append(src, uid)
+	}
+	return items, src
+}
+
+// stage copies the bytes of linked items into tmp/ for a target on another file system.
+func (d *Delivery) stage() error {
+	for _, it := range d.items {
+		if err := d.stageOne(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Delivery) stageOne(it *item) error {
+	src, err := it.from.open(it.name)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	st, err := statFile(src)
+	if err != nil {
+		return err
+	}
+	tmp := d.m.store.newBase()
+	f, err := d.m.createTmp(tmp)
+	if err != nil {
+		return err
+	}
+	it.tmp, it.time = tmp, floorSeconds(st.mtime)
+	_, err = io.Copy(f, src)
+	if err == nil {
+		err = d.m.tmp.setTimes(tmp, time.Unix(0, st.mtime))
+	}
+	if err == nil {
+		err = d.m.tmp.syncFile(f)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fileError("write", d.m.tmp.path()+"/"+tmp, err)
+	}
+	return nil
+}
+
+// MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place.
+func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
+	pairs, err := m.CopyTo(ctx, uids, dst)
+	if err != nil {
+		return nil, err
+	}
+	gone := make([]uint32, len(pairs))
+	for i, p := range pairs {
+		gone[i] = p.Src
+	}
+	_, err = m.Expunge(ctx, gone)
+	return pairs, err
+}

@@ -1,0 +1,384 @@
+package maildir
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Delivery collects 1..n messages for one mailbox and commits them together (APPEND, MULTIAPPEND, COPY, LMTP). One goroutine uses it.
+//
+// A message is written to tmp/ and fsynced outside all locks. Commit then, under the locks, puts the files in place, fsyncs
+// their directories, appends the lines to dovecot-uidlist and fsyncs that, and only then reports UIDs. Whoever waits for the lock meanwhile
+// queues up, and the next holder commits the whole queue with one lock, one fsync per directory and one write (group commit).
+type Delivery struct {
+	m     *Mailbox
+	items []*item
+	done  bool
+}
+
+// item is one message on its way in.
+type item struct {
+	tmp      string // name in tmp/; empty for a link
+	from     *dir   // for a link: the directory of the source
+	name     string // for a link: the name of the source
+	base     string // base name wanted
+	guid     string // message GUID when base cannot be kept or is not the GUID
+	keepBase bool   // use base unless the target knows it
+	flags    Flags
+	keywords []string
+	size     int64
+	wire     int64
+	time     int64
+
+	// Set while it is put in place.
+	fn    fileName
+	in    recordState
+	kw    Keywords
+	extra string
+	put   bool
+}
+
+// commit is a Delivery waiting for its turn.
+type commit struct {
+	items []*item
+	done  chan struct{}
+	uids  []uint32
+	err   error
+}
+
+// NewDelivery starts an APPEND.
+func (m *Mailbox) NewDelivery() (*Delivery, error) {
+	if err := m.failed(); err != nil {
+		return nil, err
+	}
+	return &Delivery{m: m}, nil
+}
+
+// Add streams one message into tmp/. r is read to its end; CRLF becomes LF, so that what is served is what came in. A zero date
+// means now. Flags and keywords as in SetFlags.
+func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Time) error {
+	if date.IsZero() {
+		date = time.Now()
+	}
+	base := d.m.store.newBase()
+	f, err := d.m.createTmp(base)
+	if err != nil {
+		return err
+	}
+	it := &item{tmp: base, flags: flags, keywords: keywords, time: date.Unix()}
+	d.items = append(d.items, it)
+	w := &storeWriter{w: bufio.NewWriterSize(f, 1<<16)}
+	_, err = io.Copy(w, r)
+	if err == nil {
+		err = w.close()
+	}
+	if err == nil {
+		err = d.m.tmp.setTimes(base, date)
+	}
+	if err == nil {
+		err = d.m.tmp.syncFile(f)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fileError("write", d.m.tmp.path()+"/"+base, err)
+	}
+	it.size, it.wire = w.size, w.wire
+	it.base = withSizes(base, w.size, w.wire)
+	return nil
+}
+
+func (m *Mailbox) createTmp(name string) (*os.File, error) {
+	p, err := m.box.perm()
+	if err != nil {
+		return nil, err
+	}
+	return m.tmp.createAs(name, p)
+}
+
+// storeWriter turns CRLF into LF and counts: size as stored, wire as it will be sent. A CR that precedes CRLF would be
+// lost to the reader, who turns a bare LF into CRLF and leaves CRLF alone; so CR CR LF stays as it is.
+type storeWriter struct {
+	w          *bufio.Writer
+	cr         int // CRs held back, 2 stands for more
+	size, wire int64
+}
+
+func (s *storeWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if s.cr > 0 || p[0] == '\r' || p[0] == '\n' {
+			s.byte(p[0])
+			p = p[1:]
+			continue
+		}
+		i := bytes.IndexAny(p, "\r\n")
+		if i < 0 {
+			i = len(p)
+		}
+		s.w.Write(p[:i])
+		s.size += int64(i)
+		s.wire += int64(i)
+		p = p[i:]
+	}
+	// bufio.Writer keeps its first error for Flush; stop early all the same.
+	if _, err := s.w.Write(nil); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+func (s *storeWriter) byte(c byte) {
+	switch {
+	case c == '\r':
+		if s.cr == 2 {
+			s.emit('\r')
+			s.wire++
+		} else {
+			s.cr++
+		}
+	case c == '\n':
+		if s.cr == 2 {
+			s.emit('\r')
+			s.emit('\r')
+			s.emit('\n')
+			s.wire += 3
+		} else {
+			s.emit('\n')
+			s.wire += 2
+		}
+		s.cr = 0
+	default:
+		s.flushCR()
+		s.emit(c)
+		s.wire++
+	}
+}
+
+func (s *storeWriter) emit(c byte) {
+	s.w.WriteByte(c)
+	s.size++
+}
+
+func (s *storeWriter) flushCR() {
+	for ; s.cr > 0; s.cr-- {
+		s.emit('\r')
+		s.wire++
+	}
+}
+
+func (s *storeWriter) close() error {
+	s.flushCR()
+	return s.w.Flush()
+}
+
+// Abort removes the files in tmp/. Safe after Commit.
+func (d *Delivery) Abort() {
+	if d.done {
+		return
+	}
+	d.done = true
+	for _, it := range d.items {
+		if it.tmp != "" {
+			d.m.tmp.unlink(it.tmp)
+		}
+	}
+}
+
+// Commit numbers and links all of them durably and returns their UIDs in order. All or none.
+func (d *Delivery) Commit(ctx context.Context) ([]uint32, error) {
+	if d.done || len(d.items) == 0 {
+		return nil, nil
+	}
+	defer d.Abort()
+	uids, err := d.m.commit(ctx, d.items)
+	if err == nil {
+		d.done = true
+	}
+	return uids, err
+}
+
+// commit queues items and waits until they are in place, by this goroutine's hand or another's.
+func (m *Mailbox) commit(ctx context.Context, items []*item) ([]uint32, error) {
+	c := &commit{items: items, done: make(chan struct{})}
+	m.commits.Lock()
+	m.commits.queue = append(m.commits.queue, c)
+	m.commits.Unlock()
+	select {
+	case <-c.done:
+		return c.uids, c.err
+	case m.write <- struct{}{}:
+	case <-ctx.Done():
+		if m.withdraw(c) {
+			return nil, ctx.Err()
+		}
+		<-c.done // somebody is at it already
+		return c.uids, c.err
+	}
+	defer m.unlockWrite()
+	m.commits.Lock()
+	queue := m.commits.queue
+	m.commits.queue = nil
+	m.commits.Unlock()
+	if len(queue) > 0 {
+		// Others are in the queue: this client's going away must not fail them.
+		err := m.locked(context.WithoutCancel(ctx), func(u *update) error {
+			return u.run(func(u *update) error { return u.commit(queue) })
+		})
+		for _, q := range queue {
+			if q.err == nil && err != nil {
+				q.err, q.uids = err, nil
+			}
+			close(q.done)
+		}
+	}
+	<-c.done
+	return c.uids, c.err
+}
+
+// withdraw takes a commit out of the queue; false when it is being worked on.
+func (m *Mailbox) withdraw(c *commit) bool {
+	m.commits.Lock()
+	defer m.commits.Unlock()
+	for i, q := range m.commits.queue {
+		if q == c {
+			m.commits.queue = append(m.commits.queue[:i:i], m.commits.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// commit puts a queue of commits in place. A commit that fails is undone by itself; what fails all of them undoes all.
+func (u *update) commit(queue []*commit) (err error) {
+	m := u.m
+	var placed []*commit
+	taken := map[string]bool{} // base names used in this round
+	var dirs recordState
+	usedCur := false
+	for _, c := range queue {
+		if c.err = u.place(c, taken); c.err != nil {
+			u.undo(c)
+			continue
+		}
+		placed = append(placed, c)
+		for _, it := range c.items {
+			dirs |= it.in
+			usedCur = usedCur || it.in == 0
+		}
+	}
+	defer func() {
+		if err != nil {
+			for _, c := range placed {
+				u.undo(c)
+			}
+		}
+	}()
+	if dirs&inNew != 0 {
+		if err := m.new.sync(); err != nil {
+			return err
+		}
+	}
+	if usedCur {
+		if err := m.cur.sync(); err != nil {
+			return err
+		}
+	}
+	next := m.hdr.Next
+	var lines []byte
+	for _, c := range placed {
+		for _, it := range c.items {
+			if next == maxUID {
+				return ErrLimit
+			}
+			lines = appendUIDLine(lines, next, []byte(it.extra), []byte(it.fn.base))
+			c.uids = append(c.uids, next)
+			next++
+		}
+	}
+	if err := u.appendList(lines, next-1); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	for _, c := range placed {
+		for i, it := range c.items {
+			r := m.addRecord(c.uids[i], sighting{it.fileName(), it.in}, it.extra)
+			r.size, r.wire, r.time = it.size, it.wire, it.time
+			m.setMore(r, it.kw.More)
+		}
+	}
+	m.mu.Unlock()
+	// Keywords beyond the letters have no place in the name. They are written last: without the line of the message they
+	// would mean nothing.
+	return u.flushMore()
+}
+
+func (it *item) fileName() string {
+	if it.in == inNew {
+		return it.fn.base
+	}
+	return it.fn.String()
+}
+
+// place moves or links the files of a commit to where they belong.
+func (u *update) place(c *commit, taken map[string]bool) error {
+	m := u.m
+	for _, it := range c.items {
+		kw, err := u.keywordSet(it.keywords, true)
+		if err != nil {
+			return err
+		}
+		it.kw = kw
+		it.fn = fileName{base: it.base, flags: it.flags, letters: kw.Letters}
+		it.extra = ""
+		known := func() bool {
+			base := it.fn.base
+			_, dead := m.dead[base]
+			_, pending := m.pending[base]
+			return taken[base] || dead || pending || m.recs.byBase(base) != nil
+		}
+		if known() {
+			it.fn.base = withSizes(m.store.newBase(), it.size, it.wire)
+		}
+		if it.guid != "" && it.guid != it.fn.base {
+			it.extra = "G" + it.guid
+		}
+		taken[it.fn.base] = true
+		it.in = 0
+		if it.flags == 0 && len(it.keywords) == 0 && it.tmp != "" {
+			it.in = inNew // as Dovecot does: only messages with flags go to cur/ at once
+		}
+		to := m.dirFor(it.in)
+		if it.tmp != "" {
+			err = m.tmp.rename(it.tmp, to, it.fileName())
+		} else {
+			err = it.from.link(it.name, to, it.fileName())
+		}
+		if err != nil {
+			return err
+		}
+		it.put = true
+	}
+	return nil
+}
+
+// undo takes back what place did.
+func (u *update) undo(c *commit) {
+	c.uids = nil
+	for _, it := range c.items {
+		if !it.put {
+			continue
+		}
+		it.put = false
+		if err := u.m.dirFor(it.in).unlink(it.fileName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			u.m.log.Error("cannot take back a file of a failed append", "mailbox", u.m.box.path(), "file", it.fileName(), "cause", err)
+		}
+	}
+}

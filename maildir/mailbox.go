@@ -1,0 +1,443 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roost/maildir/message"
+)
+
+// Mailbox is one open mailbox, shared by all sessions of the process and reference counted. All methods may be called by many
+// goroutines.
+type Mailbox struct {
+	store              *Store
+	box, cur, new, tmp *dir
+	log                *slog.Logger
+
+	// write is held (by having sent to it) by whoever changes files or the uidlist or scans the directories. It comes before
+	// dovecot-uidlist.lock and before mu. A channel, so that waiting for it can be given up.
+	write chan struct{}
+
+	// commits gathers deliveries that wait for write, so that one lock and one fsync serve all of them (deliver.go).
+	commits struct {
+		sync.Mutex
+		queue []*commit
+	}
+
+	// mu protects everything below. Held for memory operations only, never across a system call. What is marked (w) changes only
+	// with write held as well, so the holder of write reads it without mu.
+	mu       sync.Mutex
+	name     string            // current UTF-8 name
+	storage  string            // current storage name
+	err      error             // not nil: the mailbox is gone (ErrGone) and all operations fail
+	recs     *records          // (w) but for size, wire, time and meta of a record
+	hdr      uidlistHeader     // (w) Next is the effective next UID
+	list     uidlistPos        // (w) how much of dovecot-uidlist has been read
+	keywords keywordTable      // (w)
+	pending  map[string]listed // (w) lines of the uidlist whose file we have not seen yet, by base name
+	dead     map[string]uint32 // (w) base names that the uidlist still lists although clients know that they are gone → UID
+	seen     dirTimes          // (w) the directory times that recs reflect
+	now      ModSeq            // latest change
+	recent   uint32            // UIDs from here on have not been claimed as \Recent
+	changed  history           // new messages and flag changes
+	expunged history
+	counted  Status // counters as of counted.ModSeq
+	waiters  map[chan struct{}]struct{}
+	hints    hints
+	unsaved  bool // the snapshot is behind
+
+	// Set while loading, constant afterwards.
+	key      inode
+	cache    *metaCache
+	watching bool
+	loaded   chan struct{} // closed when load is done
+	loadErr  error
+
+	// Protected by Store.mu.
+	refs int
+	idle time.Time // when refs became 0
+
+	polling atomic.Bool // guards saved
+	saved   time.Time
+}
+
+// dirTimes are the mtimes (ns) of new/ and cur/ at the start of the last complete scan or after our own last change, and when
+// to look again although they did not change: a change in the same clock tick as the scan leaves no other trace.
+type dirTimes struct {
+	new, cur int64
+	again    time.Time // zero: no need
+}
+
+// Name is the current UTF-8 name.
+func (m *Mailbox) Name() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.name
+}
+
+// lockWrite takes the write lock or gives up with ctx.
+func (m *Mailbox) lockWrite(ctx context.Context) error {
+	select {
+	case m.write <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *Mailbox) unlockWrite() { <-m.write }
+
+// nextModSeq returns the modseq of a change that happens now: a hybrid clock, so that losing the state directory can never
+// make a change look old. Called with mu held.
+func (m *Mailbox) nextModSeq() ModSeq {
+	m.now = max(m.now+1, ModSeq(time.Now().UnixMicro()))
+	m.unsaved = true
+	return m.now
+}
+
+// wake tells all waiters that there is something new. Called with mu held.
+func (m *Mailbox) wake() {
+	for c := range m.waiters {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// gone marks the mailbox as removed and wakes everybody who has it open.
+func (m *Mailbox) gone(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		m.err = err
+		m.wake()
+	}
+}
+
+func (m *Mailbox) failed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
+}
+
+// Now is the ModSeq of the latest change.
+func (m *Mailbox) Now() ModSeq {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+// UIDs returns all UIDs ascending. The slice is shared and immutable.
+func (m *Mailbox) UIDs() []uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.recs.uids)
+	return m.recs.uids[:n:n]
+}
+
+// KeywordNames maps slots to names; "" is an unused slot. The slice is append-only and immutable.
+func (m *Mailbox) KeywordNames() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.keywords.all()
+}
+
+// Records appends the records of those uids (ascending) that exist.
+func (m *Mailbox) Records(uids []uint32, dst []Record) []Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.records(uids, dst)
+}
+
+func (m *Mailbox) records(uids []uint32, dst []Record) []Record {
+	list := m.recs.list
+	i := 0
+	for _, uid := range uids {
+		// The next record asked for is mostly the next one there is.
+		if i >= len(list) || list[i].uid != uid {
+			r := m.recs.index(uid)
+			if r < 0 {
+				continue
+			}
+			i = r
+		}
+		dst = append(dst, m.recs.public(&list[i]))
+		i++
+	}
+	return dst
+}
+
+// Changes tells what happened since. Expunged may name UIDs that came and went since, which the caller never saw.
+func (m *Mailbox) Changes(since ModSeq) Changes {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ch := Changes{Now: m.now}
+	if since >= m.now {
+		return ch
+	}
+	if uids, ok := m.changed.since(since); ok {
+		ch.Changed = m.records(uids, nil)
+	} else {
+		for i := range m.recs.list {
+			if r := &m.recs.list[i]; r.modseq > since {
+				ch.Changed = append(ch.Changed, m.recs.public(r))
+			}
+		}
+	}
+	var ok bool
+	if ch.Expunged, ok = m.expunged.since(since); !ok {
+		ch.Unknown = true
+	}
+	return ch
+}
+
+// Status returns the counters without Size.
+func (m *Mailbox) Status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.counted.ModSeq != m.now || m.counted.Messages != uint32(len(m.recs.list)) {
+		st := Status{Messages: uint32(len(m.recs.list)), ModSeq: m.now}
+		for i := range m.recs.list {
+			if f := m.recs.list[i].flags; f&Seen == 0 {
+				st.Unseen++
+			}
+			if m.recs.list[i].flags&Deleted != 0 {
+				st.Deleted++
+			}
+		}
+		m.counted = st
+	}
+	st := m.counted
+	st.UIDNext, st.UIDValidity, st.GUID = m.hdr.Next, m.hdr.Validity, m.hdr.GUID
+	for i := len(m.recs.list) - 1; i >= 0 && m.recs.list[i].uid >= m.recent; i-- {
+		st.Recent++
+	}
+	return st
+}
+
+// StatusSize is the sum of RFC822.SIZE; it may have to read files whose size is not known yet.
+func (m *Mailbox) StatusSize() (int64, error) {
+	var sum int64
+	uids := m.UIDs()
+	var chunk []Record
+	for len(uids) > 0 {
+		n := min(len(uids), 1024)
+		chunk = m.Records(uids[:n], chunk[:0])
+		uids = uids[n:]
+		for i := range chunk {
+			if chunk[i].Wire < 0 {
+				if err := m.Fill(&chunk[i]); errors.Is(err, ErrGone) {
+					continue
+				} else if err != nil {
+					return 0, err
+				}
+			}
+			sum += chunk[i].Wire
+		}
+	}
+	return sum, nil
+}
+
+// FirstRecent returns the first UID nobody has claimed as \Recent.
+func (m *Mailbox) FirstRecent() uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.recent
+}
+
+// Wait returns a channel of capacity one that gets a value after every change until stop is called. The channel already
+// holds a value, so that what happened before is not missed.
+func (m *Mailbox) Wait() (wake <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.waiters == nil {
+		m.waiters = map[chan struct{}]struct{}{}
+	}
+	m.waiters[c] = struct{}{}
+	return c, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.waiters, c)
+	}
+}
+
+// waiting tells whether anybody waits for changes.
+func (m *Mailbox) waiting() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.waiters) > 0
+}
+
+// findTries bounds how often a file that another program keeps renaming is looked for.
+const findTries = 10
+
+// withFile calls fn with the directory and name of a message's file, again with its new name when another program renamed
+// it meanwhile. ErrGone when the message was expunged.
+func (m *Mailbox) withFile(uid uint32, fn func(d *dir, name string) error) error {
+	for range findTries {
+		m.mu.Lock()
+		if m.err != nil {
+			m.mu.Unlock()
+			return m.err
+		}
+		r := m.recs.find(uid)
+		if r == nil {
+			m.mu.Unlock()
+			return ErrGone
+		}
+		name, d := m.recs.name(r), m.dirOf(r)
+		m.mu.Unlock()
+		if err := fn(d, name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := m.rescan(context.Background()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: message UID %d keeps being renamed by another program: %w", m.box.path(), uid, ErrGone)
+}
+
+// OpenMessage opens the file of a message. ErrGone when it was expunged.
+func (m *Mailbox) OpenMessage(uid uint32) (f *os.File, err error) {
+	err = m.withFile(uid, func(d *dir, name string) (err error) {
+		f, err = d.open(name)
+		return err
+	})
+	return f, err
+}
+
+func (m *Mailbox) dirOf(r *record) *dir {
+	if r.state&inNew != 0 {
+		return m.new
+	}
+	return m.cur
+}
+
+// Fill makes Size, Wire and Time of a record known; it may stat or read the file.
+func (m *Mailbox) Fill(rec *Record) error {
+	if rec.Time == unknownTime || rec.Size < 0 {
+		var st fileInfo
+		err := m.withFile(rec.UID, func(d *dir, name string) (err error) {
+			st, err = d.stat(name)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		rec.Time = floorSeconds(st.mtime)
+		// The sizes in the name are believed only when they are true: a wrong one must not reach a client.
+		if rec.Size != st.size {
+			rec.Size, rec.Wire = st.size, -1
+		}
+	}
+	if rec.Wire < 0 {
+		meta, err := m.Meta(rec.UID)
+		if err != nil {
+			return err
+		}
+		rec.Wire = meta.Wire
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.recs.find(rec.UID); r != nil {
+		r.size, r.wire, r.time = rec.Size, rec.Wire, rec.Time
+		m.unsaved = true
+	}
+	return nil
+}
+
+// CachedMeta is Meta from the cache only; nil when absent.
+func (m *Mailbox) CachedMeta(uid uint32) *message.Meta {
+	m.mu.Lock()
+	r := m.recs.find(uid)
+	if r == nil || r.meta == 0 {
+		m.mu.Unlock()
+		return nil
+	}
+	at, sum := r.meta, baseSum(m.recs.baseOf(r))
+	m.mu.Unlock()
+	meta, err := m.cache.get(at, uid, sum)
+	if err == nil {
+		return meta
+	}
+	m.log.Info("dropping a damaged cache entry", "mailbox", m.box.path(), "uid", uid, "cause", err)
+	m.mu.Lock()
+	if r := m.recs.find(uid); r != nil && r.meta == at {
+		r.meta = 0
+	}
+	m.mu.Unlock()
+	return nil
+}
+
+// Meta returns the cached facts of a message; when they are not cached the file is parsed and the facts are cached.
+func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
+	if meta := m.CachedMeta(uid); meta != nil {
+		return meta, nil
+	}
+	f, err := m.OpenMessage(uid)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	msg, err := message.Parse(f, st.Size(), message.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := message.NewMeta(msg, f)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	r := m.recs.find(uid)
+	if r == nil {
+		m.mu.Unlock()
+		return meta, nil
+	}
+	sum := baseSum(m.recs.baseOf(r))
+	m.mu.Unlock()
+	at := m.cache.put(uid, sum, meta)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.recs.find(uid); r != nil {
+		// What was just read is the truth, whatever ,S= and ,W= in the name say.
+		r.size, r.wire, r.time, r.meta = meta.Size, meta.Wire, st.ModTime().Unix(), at
+		m.unsaved = true
+	}
+	return meta, nil
+}
+
+// floorSeconds turns nanoseconds since the epoch into seconds.
+func floorSeconds(ns int64) int64 {
+	s := ns / 1e9
+	if ns%1e9 < 0 {
+		s--
+	}
+	return s
+}
+
+// newRecord starts a record for a file with this base name.
+func newRecord(uid uint32, base string) record {
+	s, w := sizes(base)
+	if s < 0 || w < s {
+		w = -1
+	}
+	return record{uid: uid, size: s, wire: w, time: unknownTime}
+}
+
+// maxUID is the highest UID we give out: dovecot calls a uidlist with 2^32-1 broken.
+const maxUID = math.MaxUint32 - 1

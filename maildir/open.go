@@ -1,0 +1,491 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// openBoxes are the mailboxes a Store has open, by directory and not by name: a directory that another program renames is still the same
+// mailbox, and two Mailboxes of one directory would not know of each other's locks.
+type openBoxes map[inode]*Mailbox
+
+const (
+	// keepWarm is how long a mailbox nobody uses stays in memory.
+	keepWarm = time.Minute
+	// pollEvery is how often mailboxes are looked after: saved, closed, and synced for those who wait where nothing is watched.
+	pollEvery = 5 * time.Second
+	// saveEvery is how far a snapshot may be behind.
+	saveEvery = time.Minute
+)
+
+// Open opens a mailbox; Release it. ErrNotFound, ErrNoSelect, ErrInvalidName.
+func (s *Store) Open(name string) (*Mailbox, error) {
+	for {
+		storage, d, err := s.openBox(name)
+		if err != nil {
+			return nil, err
+		}
+		fi, err := d.statSelf()
+		if err != nil {
+			d.close()
+			return nil, err
+		}
+		key := inode{fi.dev, fi.ino}
+		s.mu.Lock()
+		m := s.boxes[key]
+		if m != nil && m.broken() {
+			delete(s.boxes, key)
+			m = nil
+		}
+		first := m == nil
+		if first {
+			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), name: name, storage: storage,
+				recs: newRecords(), pending: map[string]listed{}, dead: map[string]uint32{}, loaded: make(chan struct{})}
+			m.name = s.canonicalName(name)
+			s.boxes[key] = m
+		} else {
+			d.close()
+		}
+		m.refs++
+		s.mu.Unlock()
+		if first {
+			m.loadErr = m.load()
+			close(m.loaded)
+		} else {
+			<-m.loaded
+		}
+		if m.loadErr == nil {
+			if err := m.Sync(context.Background()); errors.Is(err, ErrLocked) {
+				return m, nil // the old view serves until the lock is free
+			} else if err != nil {
+				m.Release()
+				return nil, err
+			}
+			return m, nil
+		}
+		s.mu.Lock()
+		if s.boxes[key] == m {
+			delete(s.boxes, key)
+		}
+		s.mu.Unlock()
+		m.Release()
+		if !errors.Is(m.loadErr, errRestored) {
+			return nil, m.loadErr
+		}
+	}
+}
+
+// broken tells whether a mailbox that was loaded has failed since.
+func (m *Mailbox) broken() bool {
+	select {
+	case <-m.loaded:
+		return m.loadErr != nil || m.failed() != nil
+	default:
+		return false
+	}
+}
+
+// Release gives back what Store.Open returned.
+func (m *Mailbox) Release() {
+	s := m.store
+	s.mu.Lock()
+	m.refs--
+	m.idle = time.Now()
+	last := m.refs == 0 && s.boxes[m.key] != m
+	s.mu.Unlock()
+	if last {
+		m.close() // nobody can open it any more
+	}
+}
+
+// close saves and frees a mailbox that nobody uses.
+func (m *Mailbox) close() {
+	if m.loadErr == nil {
+		m.save()
+		if m.watching {
+			hub.remove(m)
+		}
+	}
+	if m.cache != nil {
+		m.cache.close()
+	}
+	for _, d := range []*dir{m.tmp, m.new, m.cur, m.box} {
+		if d != nil {
+			d.close()
+		}
+	}
+}
+
+// lookAfter runs until the store closes.
+func (s *Store) lookAfter() {
+	t := time.NewTicker(pollEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-t.C:
+		}
+		s.mu.Lock()
+		open := make([]*Mailbox, 0, len(s.boxes))
+		for key, m := range s.boxes {
+			select {
+			case <-m.loaded:
+			default:
+				continue
+			}
+			if m.refs == 0 && time.Since(m.idle) > keepWarm {
+				delete(s.boxes, key)
+				go m.close()
+				continue
+			}
+			open = append(open, m)
+		}
+		s.mu.Unlock()
+		for _, m := range open {
+			if m.polling.CompareAndSwap(false, true) {
+				go func() {
+					defer m.polling.Store(false)
+					m.poll()
+				}()
+			}
+		}
+	}
+}
+
+// poll does what is due for an open mailbox.
+func (m *Mailbox) poll() {
+	s := m.store
+	s.mu.Lock()
+	if s.boxes[m.key] != m || m.refs == 0 {
+		s.mu.Unlock()
+		return
+	}
+	m.refs++
+	s.mu.Unlock()
+	defer m.Release()
+	if m.waiting() {
+		if err := m.Sync(s.ctx); err != nil && !errors.Is(err, ErrGone) && !errors.Is(err, context.Canceled) {
+			m.log.Warn("cannot look for changes", "mailbox", m.box.path(), "cause", err)
+		}
+	}
+	if time.Since(m.saved) > saveEvery {
+		m.saved = time.Now()
+		m.save()
+	}
+}
+
+// closeAll saves and closes every mailbox.
+func (s *Store) closeAll() {
+	s.mu.Lock()
+	open := make([]*Mailbox, 0, len(s.boxes))
+	for _, m := range s.boxes {
+		open = append(open, m)
+	}
+	clear(s.boxes)
+	s.mu.Unlock()
+	for _, m := range open {
+		<-m.loaded
+		m.close()
+	}
+}
+
+// boxRemoved tells an open mailbox that its directory was deleted.
+func (s *Store) boxRemoved(key inode) {
+	s.mu.Lock()
+	m := s.boxes[key]
+	delete(s.boxes, key)
+	unused := m != nil && m.refs == 0
+	s.mu.Unlock()
+	if m == nil {
+		return
+	}
+	<-m.loaded
+	m.gone(ErrGone)
+	if unused {
+		m.close()
+	}
+}
+
+// boxRenamed tells an open mailbox its new name and takes the state files along.
+func (s *Store) boxRenamed(key inode, oldStorage, newStorage, newName string) {
+	if s.opt.State != "" {
+		from, to := boxState(s.opt.State, oldStorage), boxState(s.opt.State, newStorage)
+		os.RemoveAll(to) // of a mailbox of that name that no longer exists
+		if err := os.Rename(from, to); err != nil && !os.IsNotExist(err) {
+			s.log.Info("the cache of a renamed mailbox is rebuilt", "mailbox", newName, "cause", err)
+		}
+	}
+	s.mu.Lock()
+	m := s.boxes[key]
+	s.mu.Unlock()
+	if m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.name, m.storage = newName, newStorage
+		m.unsaved = true
+	}
+}
+
+// load opens the directories and fills memory from snapshot, uidlist and directories.
+func (m *Mailbox) load() error {
+	for _, sub := range []struct {
+		d    **dir
+		name string
+	}{{&m.cur, "cur"}, {&m.new, "new"}, {&m.tmp, "tmp"}} {
+		d, err := m.box.sub(sub.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = m.makeDir(sub.name); err == nil {
+				d, err = m.box.sub(sub.name)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		*sub.d = d
+	}
+	m.saved = time.Now()
+	m.cleanTmp()
+	var snap *snapshot
+	if m.store.opt.State == "" {
+		m.cache = &metaCache{log: m.log}
+	} else {
+		state := boxState(m.store.opt.State, m.storage)
+		if err := os.MkdirAll(state, 0o700); err != nil {
+			m.log.Warn("the state directory cannot be used", "cause", err)
+		}
+		snap = m.loadSnapshot(state)
+		m.cache = openCache(filepath.Join(state, "meta"), m.log)
+	}
+	m.watching = hub.add(m) // before the scan, so that nothing falls between
+	if err := m.fill(snap); err != nil {
+		return err
+	}
+	m.attachCache(snap)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changed, m.expunged = history{floor: m.now}, history{floor: m.now}
+	return nil
+}
+
+func (m *Mailbox) makeDir(name string) error {
+	p, err := m.box.perm()
+	if err != nil {
+		return err
+	}
+	if err := m.box.mkdirAs(name, p); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken.
+func (m *Mailbox) fill(snap *snapshot) error {
+	if snap != nil && snap.settled && m.matches(snap) {
+		m.hdr, m.list, m.seen, m.recs, m.dead = snap.hdr, snap.list, snap.seen, snap.recs, snap.dead
+		m.now, m.recent = snap.now, snap.recent
+		return (&update{m: m}).readKeywords()
+	}
+	m.unsaved = true
+	m.now = max(ModSeq(time.Now().UnixMicro()), 1)
+	if snap != nil {
+		m.now = max(m.now, snap.now+1)
+	}
+	return m.withLocks(context.Background(), func(u *update) error {
+		if err := u.loadList(snap); err != nil {
+			return err
+		}
+		if err := u.readKeywords(); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		for i := range m.recs.list {
+			m.keywords.restore(m.recs, &m.recs.list[i])
+		}
+		m.mu.Unlock()
+		if err := u.scan(true); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.overlay(snap)
+		return nil
+	})
+}
+
+// matches tells whether uidlist and directories are still those of the snapshot.
+func (m *Mailbox) matches(snap *snapshot) bool {
+	st, err := m.box.stat(uidlistName)
+	if err != nil || st.ino != snap.list.ino || st.dev != snap.list.dev || st.size != snap.list.size || st.ctime != snap.list.ctime {
+		return false
+	}
+	newSt, curSt, err := m.statDirs()
+	return err == nil && newSt.ino == snap.newIno && curSt.ino == snap.curIno &&
+		newSt.mtime == snap.seen.new && curSt.mtime == snap.seen.cur
+}
+
+// loadList reads the whole uidlist into empty memory. Every line becomes a record marked missing; the scan that follows finds the
+// files, and the records that it does not find are dropped.
+func (u *update) loadList(snap *snapshot) error {
+	m := u.m
+	var doubled []uint32
+	hdr, pos, err := readUIDList(m.box, uidlistPos{}, func(bool) {}, func(uid uint32, base, extra []byte) error {
+		if r := m.recs.byBase(string(base)); r != nil {
+			// The last line of a name is the one that counts: it reappeared, and was numbered again.
+			doubled = append(doubled, r.uid)
+			m.recs.forget(r.uid, string(base))
+		}
+		r := newRecord(uid, string(base))
+		r.state, r.modseq = missing, m.now
+		m.recs.add(r, string(base), string(extra))
+		return nil
+	})
+	absent := errors.Is(err, fs.ErrNotExist)
+	damaged := errors.Is(err, errDamaged)
+	if err != nil && !absent && !damaged {
+		return err
+	}
+	if damaged {
+		m.log.Warn("repairing dovecot-uidlist", "mailbox", m.box.path(), "cause", err)
+	}
+	m.mu.Lock()
+	slices.Sort(doubled)
+	m.recs.remove(doubled)
+	if snap != nil && hdr.Validity == 0 {
+		// The snapshot remembers what the uidlist no longer says.
+		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra
+		if absent {
+			m.recs, hdr.Next = snap.recs, snap.hdr.Next
+			for i := range m.recs.list {
+				m.recs.list[i].state |= missing
+			}
+		}
+	}
+	rewrite := absent || damaged || hdr.V1 || hdr.GUID == "" || hdr.Validity == 0
+	if snap != nil && snap.hdr.Validity == hdr.Validity && snap.hdr.GUID == hdr.GUID {
+		if hdr.Next < snap.hdr.Next {
+			// An older uidlist was restored. What it lists is what the user wants back, but new UIDs start where they ended.
+			hdr.Next = snap.hdr.Next
+			rewrite = true
+		} else {
+			m.retire(snap)
+		}
+	}
+	m.setHeader(hdr)
+	m.list = pos
+	m.mu.Unlock()
+	if rewrite {
+		return u.rewriteList()
+	}
+	return nil
+}
+
+// retire drops the lines of messages that clients were told are gone: a file of that name that turns up gets a new UID. Called with
+// mu held.
+func (m *Mailbox) retire(snap *snapshot) {
+	var told []uint32
+	for i := range m.recs.list {
+		r := &m.recs.list[i]
+		if r.uid < snap.hdr.Next && snap.recs.find(r.uid) == nil {
+			told = append(told, r.uid)
+			m.dead[string(m.recs.baseOf(r))] = r.uid
+		}
+	}
+	m.recs.remove(told)
+}
+
+// overlay gives records what the snapshot knows of them, unless they changed meanwhile. Called with mu held.
+func (m *Mailbox) overlay(snap *snapshot) {
+	m.recent = m.hdr.Next
+	for i := range m.recs.list {
+		if r := &m.recs.list[i]; r.state&inNew != 0 {
+			m.recent = r.uid
+			break
+		}
+	}
+	if snap == nil || snap.hdr.Validity != m.hdr.Validity || snap.hdr.GUID != m.hdr.GUID {
+		return
+	}
+	m.recent = snap.recent
+	if snap.recs == m.recs {
+		return
+	}
+	for i := range m.recs.list {
+		r := &m.recs.list[i]
+		s := snap.recs.find(r.uid)
+		if s == nil || string(snap.recs.baseOf(s)) != string(m.recs.baseOf(r)) {
+			continue
+		}
+		r.size, r.wire, r.time, r.meta = s.size, s.wire, s.time, s.meta
+		if r.flags == s.flags && r.letters == s.letters {
+			r.modseq = s.modseq
+		}
+	}
+}
+
+// attachCache connects records with their cache entries.
+func (m *Mailbox) attachCache(snap *snapshot) {
+	from := int64(0)
+	if snap != nil && snap.cacheGen == m.cache.gen && snap.cacheEnd <= m.cache.end {
+		from = snap.cacheEnd
+		m.cache.n = snap.cacheN
+	} else {
+		for i := range m.recs.list {
+			m.recs.list[i].meta = 0
+		}
+	}
+	m.cache.recover(from, func(at, uid, sum uint32) {
+		if r := m.recs.find(uid); r != nil && baseSum(m.recs.baseOf(r)) == sum {
+			r.meta = at
+		}
+	})
+	live := 0
+	for i := range m.recs.list {
+		if m.recs.list[i].meta != 0 {
+			live++
+		}
+	}
+	if m.cache.f == nil || m.cache.n <= 2*live+1000 {
+		return
+	}
+	fresh, err := m.cache.compact(filepath.Join(boxState(m.store.opt.State, m.storage), "meta"), func(yield func(at, uid, sum uint32)) {
+		for i := range m.recs.list {
+			if r := &m.recs.list[i]; r.meta != 0 {
+				yield(r.meta, r.uid, baseSum(m.recs.baseOf(r)))
+			}
+		}
+	}, func(uid, at uint32) { m.recs.find(uid).meta = at })
+	if err != nil {
+		m.log.Warn("cannot compact the message cache", "mailbox", m.box.path(), "cause", err)
+		for i := range m.recs.list {
+			m.recs.list[i].meta = 0
+		}
+		return
+	}
+	m.cache.close()
+	m.cache = fresh
+	m.unsaved = true
+}
+
+// tmpAge is when a file in tmp/ belongs to nobody any more (qmail's rule, as Dovecot has it).
+const tmpAge = 36 * time.Hour
+
+// cleanTmp removes what crashed deliveries left.
+func (m *Mailbox) cleanTmp() {
+	old := time.Now().Add(-tmpAge).UnixNano()
+	var names []string
+	m.tmp.readNames(func(name string, _ uint8) bool {
+		if st, err := m.tmp.stat(name); err == nil && st.isRegular() && st.ctime < old {
+			names = append(names, name)
+		}
+		return true
+	})
+	for _, name := range names {
+		m.tmp.unlink(name)
+	}
+}
