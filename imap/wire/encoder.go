@@ -81,7 +81,7 @@ func (e *Encoder) Raw(s string) *Encoder { return e.put(append(e.grab(), s...)) 
 
 // RawBytes appends b as it is.
 func (e *Encoder) RawBytes(b []byte) *Encoder {
-	e.Write(b) //nolint:errcheck // kept until Flush
+	_, _ = e.Write(b) // kept until Flush
 	return e
 }
 
