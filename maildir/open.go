@@ -47,6 +47,7 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), name: name, storage: storage,
 				recs: newRecords(), pending: map[string]listed{}, dead: map[string]uint32{}, loaded: make(chan struct{})}
 			m.name = s.canonicalName(name)
+			m.keywords.index()
 			s.boxes[key] = m
 		} else {
 			d.close()
@@ -110,6 +111,7 @@ func (m *Mailbox) close() {
 		if m.watching {
 			hub.remove(m)
 		}
+		m.gone(ErrGone) // for hints that are still on their way
 	}
 	if m.cache != nil {
 		m.cache.close()

@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -233,7 +234,7 @@ func (m *Mailbox) loadSnapshot(dir string) *snapshot {
 
 // save writes the snapshot if it is behind.
 func (m *Mailbox) save() {
-	if m.store.opt.State == "" || m.lockWrite(m.store.ctx) != nil {
+	if m.store.opt.State == "" || m.lockWrite(context.Background()) != nil {
 		return
 	}
 	newSt, err1 := m.new.statSelf()

@@ -1,0 +1,555 @@
+package maildir
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var bg = context.Background()
+
+// box is a mailbox under test with its directory.
+type box struct {
+	*Mailbox
+	t     *testing.T
+	store *Store
+	dir   string
+}
+
+// openBox opens INBOX of a new store; the state directory is kept when state is given.
+func newBox(t *testing.T) *box {
+	t.Helper()
+	root := t.TempDir()
+	return reopen(t, root, t.TempDir())
+}
+
+func reopen(t *testing.T, root, state string) *box {
+	t.Helper()
+	for _, d := range []string{"cur", "new", "tmp"} {
+		os.MkdirAll(filepath.Join(root, d), 0o700)
+	}
+	s, err := OpenStore(Options{Root: root, State: state, Separator: '/', Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.Open("INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &box{m, t, s, root}
+	t.Cleanup(func() { b.shut() })
+	return b
+}
+
+// shut closes the store like an orderly stop.
+func (b *box) shut() {
+	if b.store != nil {
+		b.check()
+		b.Release()
+		b.store.Close()
+		b.store = nil
+	}
+}
+
+// check is the store's consistency check: memory, uidlist and directories agree.
+func (b *box) check() {
+	b.t.Helper()
+	if b.failed() != nil {
+		return
+	}
+	if err := b.Sync(bg); err != nil {
+		b.t.Errorf("sync: %v", err)
+		return
+	}
+	if err := checkMailbox(b.Mailbox); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func (b *box) put(sub, name, body string) {
+	b.t.Helper()
+	tmp := filepath.Join(b.dir, "tmp", name)
+	if err := os.WriteFile(tmp, []byte(body), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.Rename(tmp, filepath.Join(b.dir, sub, name)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *box) sync() {
+	b.t.Helper()
+	if err := b.Sync(bg); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *box) append(body string, flags Flags, keywords ...string) uint32 {
+	b.t.Helper()
+	d, err := b.NewDelivery()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer d.Abort()
+	if err := d.Add(strings.NewReader(body), flags, keywords, time.Unix(1e9, 0)); err != nil {
+		b.t.Fatal(err)
+	}
+	uids, err := d.Commit(bg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return uids[0]
+}
+
+func (b *box) rec(uid uint32) Record {
+	b.t.Helper()
+	recs := b.Records([]uint32{uid}, nil)
+	if len(recs) != 1 {
+		b.t.Fatalf("no UID %d", uid)
+	}
+	return recs[0]
+}
+
+func (b *box) wantUIDs(want ...uint32) {
+	b.t.Helper()
+	if got := b.UIDs(); !slices.Equal(got, want) {
+		b.t.Fatalf("UIDs %v, want %v", got, want)
+	}
+}
+
+func (b *box) names(sub string) []string {
+	b.t.Helper()
+	es, err := os.ReadDir(filepath.Join(b.dir, sub))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var names []string
+	for _, e := range es {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func (b *box) body(uid uint32) string {
+	b.t.Helper()
+	f, err := b.OpenMessage(uid)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestDeliveriesByOthers(t *testing.T) {
+	b := newBox(t)
+	b.wantUIDs()
+	b.put("new", "100.V1I2M5.host", "Subject: a\n\nx\n")
+	b.put("new", "99.M1P1.host", "Subject: b\n\nx\n")
+	b.put("cur", "101.x:2,FS", "Subject: c\n\nx\n")
+	b.sync()
+	b.wantUIDs(1, 2, 3)
+	if r := b.rec(3); r.Flags != Seen|Flagged {
+		t.Errorf("flags %b", r.Flags)
+	}
+	if got := b.body(1); !strings.Contains(got, "Subject: b") {
+		t.Errorf("UID 1 is %q: not numbered by time", got)
+	}
+	// Another program sets flags.
+	if err := os.Rename(filepath.Join(b.dir, "cur/101.x:2,FS"), filepath.Join(b.dir, "cur/101.x:2,ST")); err != nil {
+		t.Fatal(err)
+	}
+	before := b.Now()
+	b.sync()
+	if r := b.rec(3); r.Flags != Seen|Deleted || r.ModSeq <= before {
+		t.Errorf("record %+v after a rename", r)
+	}
+	ch := b.Changes(before)
+	if len(ch.Changed) != 1 || ch.Changed[0].UID != 3 || len(ch.Expunged) != 0 {
+		t.Errorf("changes %+v", ch)
+	}
+	// … and removes one.
+	os.Remove(filepath.Join(b.dir, "new/99.M1P1.host"))
+	b.sync()
+	b.wantUIDs(2, 3)
+	if ch := b.Changes(ch.Now); !slices.Equal(ch.Expunged, []uint32{1}) {
+		t.Errorf("changes %+v", ch)
+	}
+	// A file that comes back under its old name is a new message.
+	b.put("cur", "99.M1P1.host:2,", "Subject: b\n\nx\n")
+	b.sync()
+	b.wantUIDs(2, 3, 4)
+}
+
+func TestAppend(t *testing.T) {
+	b := newBox(t)
+	uid := b.append("Subject: x\r\n\r\nline\r\nbare\nodd\r\r\nend\r", Seen, "$Junk", "mine")
+	if got := b.body(uid); got != "Subject: x\n\nline\nbare\nodd\r\r\nend\r" {
+		t.Errorf("stored %q", got)
+	}
+	names := b.names("cur")
+	if len(names) != 1 || !strings.HasSuffix(names[0], ":2,Sab") {
+		t.Fatalf("names %q", names)
+	}
+	r := b.rec(uid)
+	size, wire := int64(len("Subject: x\n\nline\nbare\nodd\r\r\nend\r")), int64(len("Subject: x\r\n\r\nline\r\nbare\r\nodd\r\r\nend\r"))
+	if r.Size != size || r.Wire != wire || r.Time != 1e9 {
+		t.Errorf("record %+v, want size %d wire %d", r, size, wire)
+	}
+	if !strings.Contains(names[0], fmt.Sprintf(",S=%d,W=%d:", size, wire)) {
+		t.Errorf("name %q", names[0])
+	}
+	meta, err := b.Meta(uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if meta.Wire != wire || meta.Size != size {
+		t.Errorf("the message counts %d and %d octets", meta.Size, meta.Wire)
+	}
+	plain := b.append("Subject: y\r\n\r\n", 0)
+	if got := b.names("new"); len(got) != 1 || plain != 2 {
+		t.Errorf("a message without flags belongs into new/: %q", got)
+	}
+	if got, want := b.KeywordNames(), []string{"$Junk", "mine"}; !slices.Equal(got, want) {
+		t.Errorf("keywords %q", got)
+	}
+}
+
+func TestSetFlags(t *testing.T) {
+	b := newBox(t)
+	b.put("new", "1.a.h", "x\n")
+	b.put("cur", "2.b.h:2,SXb,tail", "x\n")
+	b.sync()
+	ch, _, err := b.SetFlags(bg, []uint32{1, 2, 77}, FlagChange{Op: Add, Flags: Flagged, Keywords: []string{"one", "two"}})
+	if err != nil || len(ch) != 2 {
+		t.Fatal(ch, err)
+	}
+	want := []string{"1.a.h:2,Fab", "2.b.h:2,FSXab,tail"}
+	if got := b.names("cur"); !slices.Equal(got, want) {
+		t.Errorf("names %q, want %q", got, want)
+	}
+	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Remove, Flags: Flagged, Keywords: []string{"ONE", "unknown"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.names("cur")[0]; got != "1.a.h:2,b" {
+		t.Errorf("name %q", got)
+	}
+	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Replace, Flags: Seen}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.names("cur")[0]; got != "1.a.h:2,S" {
+		t.Errorf("name %q", got)
+	}
+	// Unchanged: no new modseq.
+	at := b.Now()
+	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Add, Flags: Seen}); err != nil || b.Now() != at {
+		t.Errorf("a change without effect moved the modseq (%v)", err)
+	}
+	// UNCHANGEDSINCE.
+	since := b.rec(1).ModSeq
+	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Add, Flags: Draft}); err != nil {
+		t.Fatal(err)
+	}
+	_, modified, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Add, Flags: Deleted, UnchangedSince: &since})
+	if err != nil || !slices.Equal(modified, []uint32{1}) || b.rec(1).Flags != Seen|Draft {
+		t.Errorf("modified %v, record %+v, %v", modified, b.rec(1), err)
+	}
+}
+
+func TestManyKeywords(t *testing.T) {
+	b := newBox(t)
+	uid := b.append("x\r\n", 0)
+	var names []string
+	for i := range 40 {
+		names = append(names, fmt.Sprintf("kw%02d", i))
+	}
+	if _, _, err := b.SetFlags(bg, []uint32{uid}, FlagChange{Op: Add, Keywords: names}); err != nil {
+		t.Fatal(err)
+	}
+	uid2 := b.append("y\r\n", 0, "kw39", "kw00")
+	pairs, err := b.CopyTo(bg, []uint32{uid}, b.Mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, state := b.dir, b.Mailbox.store.opt.State
+	b.shut()
+	for _, st := range []string{state, t.TempDir()} {
+		b = reopen(t, root, st)
+		all := b.KeywordNames()
+		for uid, want := range map[uint32]int{uid: 40, uid2: 2, pairs[0].Dst: 40} {
+			n := 0
+			r := b.rec(uid)
+			for i, name := range all {
+				if r.Keywords.Has(i) && name != "" {
+					n++
+				}
+			}
+			if n != want {
+				t.Errorf("UID %d has %d keywords, want %d", uid, n, want)
+			}
+		}
+		b.shut()
+	}
+}
+
+func TestExpunge(t *testing.T) {
+	b := newBox(t)
+	for range 5 {
+		b.append("x\r\n", 0)
+	}
+	at := b.Now()
+	gone, err := b.Expunge(bg, []uint32{2, 4, 9})
+	if err != nil || !slices.Equal(gone, []uint32{2, 4}) {
+		t.Fatal(gone, err)
+	}
+	b.wantUIDs(1, 3, 5)
+	if ch := b.Changes(at); !slices.Equal(ch.Expunged, []uint32{2, 4}) || ch.Unknown {
+		t.Errorf("%+v", ch)
+	}
+	if _, err := b.OpenMessage(2); err != ErrGone {
+		t.Errorf("opening an expunged message: %v", err)
+	}
+	if uid := b.append("y\r\n", 0); uid != 6 {
+		t.Errorf("next UID %d", uid)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	for _, lose := range []bool{false, true} {
+		t.Run(fmt.Sprintf("state lost=%v", lose), func(t *testing.T) {
+			root, state := t.TempDir(), t.TempDir()
+			b := reopen(t, root, state)
+			for i := range 10 {
+				b.append(fmt.Sprintf("Subject: %d\r\n\r\nx\r\n", i), Flags(i), "k")
+			}
+			b.Expunge(bg, []uint32{3, 10})
+			st := b.Status()
+			want := b.Records(b.UIDs(), nil)
+			b.Meta(5)
+			b.shut()
+			if lose {
+				state = t.TempDir()
+			}
+			b = reopen(t, root, state)
+			got := b.Records(b.UIDs(), nil)
+			if b.Status().UIDValidity != st.UIDValidity || b.Status().GUID != st.GUID {
+				t.Errorf("status %+v, was %+v", b.Status(), st)
+			}
+			if b.Status().UIDNext != 11 {
+				t.Errorf("next UID %d", b.Status().UIDNext)
+			}
+			if len(got) != len(want) {
+				t.Fatalf("%d records, want %d", len(got), len(want))
+			}
+			for i := range got {
+				if got[i].UID != want[i].UID || got[i].Flags != want[i].Flags || got[i].Wire != want[i].Wire {
+					t.Errorf("%+v, want %+v", got[i], want[i])
+				}
+				if !lose && got[i].ModSeq != want[i].ModSeq || lose && got[i].ModSeq <= want[i].ModSeq {
+					t.Errorf("UID %d: modseq %d, was %d", got[i].UID, got[i].ModSeq, want[i].ModSeq)
+				}
+			}
+			if (b.CachedMeta(5) != nil) != !lose {
+				t.Errorf("cache entry there: %v", b.CachedMeta(5) != nil)
+			}
+			if uid := b.append("y\r\n", 0); uid != 11 {
+				t.Errorf("next UID %d", uid)
+			}
+		})
+	}
+}
+
+// Facts sheet §5: a program that renames without the lock must not change a single UID.
+func TestUnlockedRenames(t *testing.T) {
+	b := newBox(t)
+	const n = 2000
+	for i := range n {
+		b.put("cur", fmt.Sprintf("%d.M%dP1.host:2,", 1000+i, i), "x\n")
+	}
+	b.sync()
+	want := slices.Clone(b.UIDs())
+	if len(want) != n {
+		t.Fatal(len(want))
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for g := range 2 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			flags := []string{"", "S", "FS", "F", "R", "RS"}
+			names := make([]string, n)
+			for {
+				for i := g; i < n; i += 2 {
+					if names[i] == "" {
+						names[i] = fmt.Sprintf("%d.M%dP1.host:2,", 1000+i, i)
+					}
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					next := fmt.Sprintf("%d.M%dP1.host:2,%s", 1000+i, i, flags[rand.IntN(len(flags))])
+					if os.Rename(filepath.Join(b.dir, "cur", names[i]), filepath.Join(b.dir, "cur", next)) == nil {
+						names[i] = next
+					}
+				}
+			}
+		}()
+	}
+	end := time.Now().Add(1500 * time.Millisecond)
+	for time.Now().Before(end) {
+		b.sync()
+		if got := b.UIDs(); !slices.Equal(got, want) {
+			t.Errorf("%d UIDs, want %d", len(got), n)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+	b.sync()
+	if got := b.UIDs(); !slices.Equal(got, want) {
+		t.Errorf("afterwards %d UIDs, want %d", len(got), n)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	b := newBox(t)
+	b.put("cur", "1.a.h:2,", "x\n")
+	b.sync()
+	wake, stop := b.Wait()
+	defer stop()
+	<-wake
+	at := b.Now()
+	expect := func(what string) Changes {
+		t.Helper()
+		deadline := time.After(2 * time.Second)
+		for {
+			if ch := b.Changes(at); ch.Now > at {
+				at = ch.Now
+				return ch
+			}
+			select {
+			case <-wake:
+			case <-deadline:
+				t.Fatalf("%s: nobody was told", what)
+			}
+		}
+	}
+	b.put("new", "2.b.h", "x\n")
+	if ch := expect("delivery"); len(ch.Changed) != 1 || ch.Changed[0].UID != 2 {
+		t.Errorf("%+v", ch)
+	}
+	os.Rename(filepath.Join(b.dir, "cur/1.a.h:2,"), filepath.Join(b.dir, "cur/1.a.h:2,S"))
+	if ch := expect("flag"); len(ch.Changed) != 1 || ch.Changed[0].Flags != Seen {
+		t.Errorf("%+v", ch)
+	}
+	os.Remove(filepath.Join(b.dir, "cur/1.a.h:2,S"))
+	if ch := expect("removal"); !slices.Equal(ch.Expunged, []uint32{1}) {
+		t.Errorf("%+v", ch)
+	}
+}
+
+func TestConcurrentAppends(t *testing.T) {
+	b := newBox(t)
+	const clients, each = 8, 20
+	var mu sync.Mutex
+	seen := map[uint32]string{}
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range each {
+				body := fmt.Sprintf("Subject: %d-%d\r\n\r\n", c, i)
+				uid := b.append(body, 0)
+				mu.Lock()
+				if seen[uid] != "" {
+					t.Errorf("UID %d twice", uid)
+				}
+				seen[uid] = strings.ReplaceAll(body, "\r", "")
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	if len(b.UIDs()) != clients*each {
+		t.Fatal(len(b.UIDs()))
+	}
+	for uid, body := range seen {
+		if got := b.body(uid); got != body {
+			t.Fatalf("UID %d is %q, want %q", uid, got, body)
+		}
+	}
+}
+
+func TestUIDListRemoved(t *testing.T) {
+	b := newBox(t)
+	for range 3 {
+		b.append("x\r\n", 0)
+	}
+	b.Expunge(bg, []uint32{1})
+	v := b.Status().UIDValidity
+	os.Remove(filepath.Join(b.dir, uidlistName))
+	b.sync()
+	b.wantUIDs(2, 3)
+	if got := b.Status(); got.UIDValidity != v || got.UIDNext != 4 {
+		t.Errorf("%+v", got)
+	}
+	// The same while nobody had it open.
+	root, state := b.dir, b.Mailbox.store.opt.State
+	b.shut()
+	os.Remove(filepath.Join(root, uidlistName))
+	b = reopen(t, root, state)
+	b.wantUIDs(2, 3)
+	if got := b.Status(); got.UIDValidity != v || got.UIDNext != 4 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestMoveBetweenMailboxes(t *testing.T) {
+	b := newBox(t)
+	os.MkdirAll(filepath.Join(b.dir, ".Arch", "cur"), 0o700)
+	dst, err := b.store.Open("Arch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dst.Release()
+	b.append("Subject: one\r\n\r\n", Seen, "alpha", "beta")
+	b.append("Subject: two\r\n\r\n", Flagged, "beta")
+	pairs, err := b.MoveTo(bg, []uint32{2}, dst)
+	if err != nil || !slices.Equal(pairs, []Pair{{2, 1}}) {
+		t.Fatal(pairs, err)
+	}
+	pairs, err = b.CopyTo(bg, []uint32{1, 5}, dst)
+	if err != nil || !slices.Equal(pairs, []Pair{{1, 2}}) {
+		t.Fatal(pairs, err)
+	}
+	b.wantUIDs(1)
+	if got := dst.KeywordNames(); !slices.Equal(got, []string{"beta", "alpha"}) {
+		t.Errorf("keywords %q", got)
+	}
+	// A copy of what is there already gets a base name of its own but keeps the message's GUID.
+	pairs, err = b.CopyTo(bg, []uint32{1}, dst)
+	if err != nil || !slices.Equal(pairs, []Pair{{1, 3}}) {
+		t.Fatal(pairs, err)
+	}
+	list, _ := os.ReadFile(filepath.Join(b.dir, ".Arch", uidlistName))
+	if !strings.Contains(string(list), "\n3 G") {
+		t.Errorf("uidlist %s", list)
+	}
+	if err := checkMailbox(dst); err != nil {
+		t.Error(err)
+	}
+}
