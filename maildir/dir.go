@@ -86,6 +86,18 @@ func newDir(fd int, path string, s *seam) (*dir, error) {
 	return &dir{f: f, raw: raw, where: path, seam: s}, nil
 }
 
+// again opens the same directory once more.
+func (d *dir) again() (*dir, error) {
+	var fd int
+	if err := d.do("open", "", func(at int) (err error) {
+		fd, err = unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return newDir(fd, d.where, d.seam)
+}
+
 func (d *dir) path() string { return d.where }
 
 func (d *dir) close() error { return d.f.Close() }
@@ -223,6 +235,9 @@ func (d *dir) open(name string) (*os.File, error) { return d.openRegular(name, u
 func (d *dir) openAppend(name string) (*os.File, error) {
 	return d.openRegular(name, unix.O_RDWR|unix.O_APPEND)
 }
+
+// openWrite opens an existing regular file for changing it in place.
+func (d *dir) openWrite(name string) (*os.File, error) { return d.openRegular(name, unix.O_RDWR) }
 
 func (d *dir) openRegular(name string, flags int) (*os.File, error) {
 	fd, err := d.openFD(name, flags|unix.O_NONBLOCK, 0)

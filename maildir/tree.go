@@ -1,0 +1,212 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options say where a user's mail is and how it is laid out.
+type Options struct {
+	Root        string // the Maildir
+	Layout      Layout
+	Separator   byte   // IMAP hierarchy separator, '/' or '.'
+	State       string // this user's state directory; everything in it can be rebuilt
+	Create      bool   // create Root when absent
+	MaxKeywords int    // per mailbox, 0: default
+}
+
+// Layout is how mailboxes map to directories.
+type Layout uint8
+
+// Layouts.
+const (
+	MaildirPP Layout = iota // ".A.B" in the root
+	FS                      // "A/B"
+)
+
+// Store is one user's mail root. Names are UTF-8 with the configured separator; INBOX in any case. Safe for concurrent use.
+type Store struct {
+	opt   Options
+	names naming
+	root  *dir
+	log   *slog.Logger
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+
+	// tree is held by whoever creates, deletes, renames or subscribes to mailboxes. It comes before all locks of mailboxes.
+	tree sync.Mutex
+
+	cleaning atomic.Bool    // somebody removes a stale trash directory
+	cleaners sync.WaitGroup // which Close waits for
+
+	mu    sync.Mutex // protects boxes, and refs and idle of the mailboxes in it
+	boxes openBoxes
+}
+
+// OpenStore opens (or creates) a mail root.
+func OpenStore(o Options) (*Store, error) {
+	if o.Separator != '/' && o.Separator != '.' {
+		return nil, fmt.Errorf("separator %q: must be / or .", o.Separator)
+	}
+	if o.Create {
+		if err := os.MkdirAll(o.Root, 0o700); err != nil {
+			return nil, fileError("mkdir", o.Root, err)
+		}
+	}
+	root, err := openRoot(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{opt: o, names: naming{o.Layout, string(o.Separator)}, root: root, log: slog.Default(), boxes: openBoxes{}}
+	if o.Create {
+		if err := s.makeDirs(root); err != nil {
+			root.close()
+			return nil, err
+		}
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	go s.lookAfter()
+	return s, nil
+}
+
+// Close writes caches and closes everything; sessions must have released their mailboxes.
+func (s *Store) Close() error {
+	s.stop()
+	s.closeAll()
+	s.cleaners.Wait()
+	return s.root.close()
+}
+
+// Separator is the hierarchy separator.
+func (s *Store) Separator() byte { return s.opt.Separator }
+
+// newUIDValidity allocates a UIDVALIDITY.
+func (s *Store) newUIDValidity(context.Context) (uint32, error) { return newUIDValidity(s.root) }
+
+// newBase makes a base name.
+func (s *Store) newBase() string { return newBase(lockHost) }
+
+// canonicalName spells INBOX in upper case.
+func (s *Store) canonicalName(name string) string {
+	parts, err := s.names.split(name)
+	if err != nil {
+		return name
+	}
+	return strings.Join(parts, s.names.sep)
+}
+
+// absent tells whether an error of opening a directory means that there is no mailbox: nothing, or something else of that name. A
+// symbolic link counts as something else.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+}
+
+// openDir opens the directory of a storage name, or fails so that absent says true.
+func (s *Store) openDir(storage string) (*dir, error) {
+	if storage == inbox {
+		return s.root.again()
+	}
+	if s.names.layout == MaildirPP {
+		return s.root.sub(storage)
+	}
+	d := s.root
+	for part := range strings.SplitSeq(storage, "/") {
+		next, err := d.sub(part)
+		if d != s.root {
+			d.close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		d = next
+	}
+	return d, nil
+}
+
+// openParent opens the directory in which the directory of a storage name lies, and tells its name there.
+func (s *Store) openParent(storage string) (parent *dir, name string, err error) {
+	if i := strings.LastIndexByte(storage, '/'); i >= 0 && s.names.layout == FS {
+		parent, err = s.openDir(storage[:i])
+		return parent, storage[i+1:], err
+	}
+	parent, err = s.root.again()
+	return parent, storage, err
+}
+
+// find opens the directory that a name stands for. With ErrNotFound, storage is where it would be created.
+func (s *Store) find(name string) (storage string, d *dir, err error) {
+	list, err := s.names.candidates(name)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, storage := range list {
+		if d, err = s.openDir(storage); err == nil {
+			return storage, d, nil
+		} else if !absent(err) {
+			return "", nil, err
+		}
+	}
+	storage, err = s.names.storage(name)
+	if err == nil {
+		err = fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	return storage, nil, err
+}
+
+// locate is find without opening.
+func (s *Store) locate(name string) (storage string, err error) {
+	storage, d, err := s.find(name)
+	if err == nil {
+		d.close()
+	}
+	return storage, err
+}
+
+// openBox opens the directory of a mailbox and tells its storage name. ErrNotFound, ErrNoSelect, ErrInvalidName.
+func (s *Store) openBox(name string) (storage string, d *dir, err error) {
+	storage, d, err = s.find(name)
+	if err != nil {
+		return "", nil, err
+	}
+	if ok, err := s.selectable(storage, d); err != nil || !ok {
+		d.close()
+		if err == nil {
+			err = fmt.Errorf("%w: %s", ErrNoSelect, name)
+		}
+		return "", nil, err
+	}
+	return storage, d, nil
+}
+
+// selectable tells whether a directory holds a mailbox. In the fs layout it may only hold others; in Maildir++ every directory is one.
+func (s *Store) selectable(storage string, d *dir) (bool, error) {
+	if s.names.layout == MaildirPP || storage == inbox {
+		return true, nil
+	}
+	fi, err := d.stat("cur")
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && fi.isDir(), err
+}
+
+// Exists tells whether a mailbox can be selected, without opening it.
+func (s *Store) Exists(name string) (bool, error) {
+	_, d, err := s.openBox(name)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoSelect) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, d.close()
+}
