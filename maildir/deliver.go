@@ -309,7 +309,7 @@ func (u *update) commit(queue []*commit) (err error) {
 	m.mu.Lock()
 	for _, c := range placed {
 		for i, it := range c.items {
-			r := m.addRecord(c.uids[i], sighting{it.fileName(), it.in}, it.extra)
+			r := m.addRecord(c.uids[i], sighting{name: it.fileName(), in: it.in}, it.extra)
 			r.size, r.wire, r.time = it.size, it.wire, it.time
 			m.setMore(r, it.kw.More)
 		}

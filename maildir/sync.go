@@ -36,7 +36,7 @@ const tick = 25 * time.Millisecond
 const recheckAfter = 1100 * time.Millisecond
 
 // scanTries bounds the scans of one refresh.
-const scanTries = 6
+const scanTries = 4
 
 // Sync notices what others did since; cheap when nothing changed. ErrGone when the mailbox was deleted.
 func (m *Mailbox) Sync(ctx context.Context) error {
@@ -101,6 +101,7 @@ type update struct {
 	lock *dotlock
 	// known: before our own changes the directories were as m.seen says, so that their mtimes afterwards are ours.
 	known bool
+	again bool // look once more
 }
 
 // update runs fn with the locks held and memory up to date. What fn changes in the directories counts as seen.
@@ -185,8 +186,9 @@ func (u *update) refresh() error {
 
 // sighting is a file that a scan saw and that is not as memory has it. Small: a first scan collects one per message.
 type sighting struct {
-	name string
-	in   recordState // inNew or 0
+	name  string
+	in    recordState // inNew or 0
+	again bool        // the scan saw this base name before
 }
 
 func (s sighting) base() string { return parseFileName(s.name).base }
@@ -231,10 +233,11 @@ func (u *update) scan(force bool) error {
 		unseen := append(sc.unseen(partial), m.pendingUIDs()...)
 		calm := newEnd.mtime == newSt.mtime && curEnd.mtime == curSt.mtime
 		settled := calm && time.Now().UnixNano()-max(newSt.mtime, curSt.mtime) > int64(tick)
-		if len(unseen) == 0 {
+		if len(unseen) == 0 && !u.again {
 			u.scanned(newSt, curSt, calm, nil)
 			return nil
 		}
+		u.again = false
 		if partial {
 			// A file has left new/: cur/ tells where to.
 			partial = false
@@ -315,12 +318,12 @@ func (sc *scanner) read(d *dir, in recordState) error {
 		}
 		r := recs.byBase(parseFileName(name).base)
 		if r == nil {
-			sc.added = append(sc.added, sighting{name, in})
+			sc.added = append(sc.added, sighting{name: name, in: in})
 			return true
 		}
 		i := recs.index(r.uid)
 		if sc.seen[i] || r.state&(inNew|missing) != in || !recs.named(r, name) {
-			sc.changed = append(sc.changed, sighting{name, in})
+			sc.changed = append(sc.changed, sighting{name, in, sc.seen[i]})
 		}
 		sc.seen[i] = true
 		return true
@@ -342,25 +345,25 @@ func (sc *scanner) unseen(partial bool) (uids []uint32) {
 func (u *update) apply(sc *scanner) error {
 	m := u.m
 	for _, s := range sc.changed {
-		r := m.recs.byBase(s.base())
-		known, d := m.recs.name(r), m.dirOf(r)
-		if r.state&missing != 0 {
+		if !s.again {
 			m.renamed(s)
 			continue
 		}
-		if known == s.name && r.state&inNew == s.in {
-			continue // seen twice, and this is the name we know
+		r := m.recs.byBase(s.base())
+		known, d := m.recs.name(r), m.dirOf(r)
+		if known == s.name && d == m.dirFor(s.in) {
+			continue
 		}
-		// In doubt the file system says which name is true by now.
+		// Two names in one scan: the file system says which one is true by now.
+		st, err := m.dirFor(s.in).stat(s.name)
+		if err != nil {
+			continue
+		}
 		old, err := d.stat(known)
 		if err != nil {
 			m.renamed(s)
-			continue
-		}
-		if st, err := m.dirFor(s.in).stat(s.name); err == nil {
-			if err := u.duplicate(s, st, old); err != nil {
-				return err
-			}
+		} else if err := u.duplicate(s, st, old); err != nil {
+			return err
 		}
 	}
 	return u.number(sc.added)
@@ -433,7 +436,8 @@ func (u *update) number(added []sighting) error {
 	for i, s := range added {
 		base := s.base()
 		if i > 0 && added[i-1].base() == base {
-			continue // renamed while we looked, or a duplicate: the next scan, which knows the first, finds out
+			u.again = true // renamed while we looked, or a duplicate: another scan, which knows the first, finds out
+			continue
 		}
 		if l, ok := m.pending[base]; ok {
 			theirs = append(theirs, numbered{s, l})

@@ -107,9 +107,9 @@ func (h *watchHub) run(w *fsnotify.Watcher) {
 				continue
 			}
 			if ev.Has(fsnotify.Create) {
-				to.m.hint(sighting{filepath.Base(ev.Name), to.in}, true)
+				to.m.hint(sighting{name: filepath.Base(ev.Name), in: to.in}, true)
 			} else if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) {
-				to.m.hint(sighting{filepath.Base(ev.Name), to.in}, false)
+				to.m.hint(sighting{name: filepath.Base(ev.Name), in: to.in}, false)
 			}
 		case err, ok := <-w.Errors:
 			if !ok {
