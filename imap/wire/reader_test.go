@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -261,5 +262,24 @@ func BenchmarkReadCommand(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// In IDLE a helper waits in Peek while the owner does other things; then the owner reads on.
+func TestPeekFromAnotherGoroutine(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	r := NewReader(server, testLimits)
+	ready := make(chan error)
+	go func() { ready <- r.Peek() }()
+	go io.WriteString(client, "DONE\r\nb NOOP\r\n")
+	if err := <-ready; err != nil {
+		t.Fatal(err)
+	}
+	if line, err := r.ReadLine(10); err != nil || string(line) != "DONE" {
+		t.Errorf("got %q, %v", line, err)
+	}
+	if f, err := r.ReadCommand(nil); err != nil || f.Tag != "b" {
+		t.Errorf("got %+v, %v", f, err)
 	}
 }
