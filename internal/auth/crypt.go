@@ -53,7 +53,7 @@ func parseCrypt(s *secret, data string) (verify, error) {
 	switch {
 	case strings.HasPrefix(data, "$2"):
 		return parseBcrypt(data)
-	case strings.HasPrefix(data, "$y$"), strings.HasPrefix(data, "$7$"):
+	case strings.HasPrefix(data, "$y$"):
 		return parseYescrypt(data)
 	case strings.HasPrefix(data, "$1$"), strings.HasPrefix(data, "$5$"), strings.HasPrefix(data, "$6$"), strings.HasPrefix(data, "$sha1$"):
 		if rounds(data) > maxIterations {
@@ -115,25 +115,24 @@ func parseBcrypt(data string) (verify, error) {
 	}, nil
 }
 
+// parseYescrypt: $y$j<N><r>$<salt>$<43 characters>, which is all that crypt_gensalt of libxcrypt makes.
 func parseYescrypt(data string) (verify, error) {
-	end := strings.LastIndexByte(data, '$')
 	part := strings.Split(data, "$")
-	if len(part) < 4 || len(data)-end < 20 {
+	if len(part) != 5 || len(part[2]) != 3 || part[2][0] != 'j' || part[3] == "" || len(part[4]) != 43 {
 		return nil, errors.New("broken yescrypt hash")
 	}
-	if data[1] == 'y' {
-		_, ln, r, err := yescrypt.DecodeSetting([]byte(part[2]))
-		if err != nil || ln < 1 || ln > 30 || r < 1 || r > 1<<10 || int64(r)<<(ln+7) > maxHashMemory {
-			return nil, errors.New("yescrypt parameters are broken or need too much memory")
-		}
-	} else if n := strings.IndexByte("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", part[2][0]); n < 1 || n > 20 {
-		return nil, errors.New("scrypt parameters are broken or need too much memory")
+	// The library bounds N to 2^18 and r to 32.
+	if n, r := cryptValue(part[2][1])+1, cryptValue(part[2][2])+1; n < 10 || n > 18 || r < 1 || r > 32 {
+		return nil, errors.New("yescrypt parameters are out of range")
 	}
 	return func(_, password string) bool {
 		got, err := yescrypt.Hash([]byte(password), []byte(data))
 		return err == nil && hmac.Equal(got, []byte(data))
 	}, nil
 }
+
+// cryptValue is what a character of crypt(3)'s alphabet stands for, -1 for others.
+func cryptValue(c byte) int { return strings.IndexByte(cryptAlphabet, c) }
 
 // parseArgon2: a PHC string, $argon2id$v=19$m=65536,t=3,p=1$salt$hash.
 func parseArgon2(s *secret, data string) (verify, error) {

@@ -9,7 +9,7 @@ import (
 // Traditional crypt(3): 25 rounds of DES over a block of zeros, the salt exchanging outputs of the expansion E. No library has it: DES of
 // crypto/des cannot be salted. Bits are octets here: it is only for passwords that were never changed since then.
 
-const desAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // The tables of FIPS 46-3, bit numbers from 1.
 var (
@@ -47,7 +47,7 @@ var (
 
 // parseDES: two characters of salt and eleven of hash.
 func parseDES(s *secret, data string) (verify, error) {
-	if len(data) != 13 || strings.Trim(data, desAlphabet) != "" {
+	if len(data) != 13 || strings.Trim(data, cryptAlphabet) != "" {
 		return nil, errors.New("DES-CRYPT needs 13 characters of crypt(3)")
 	}
 	s.kind = "DES-CRYPT"
@@ -73,7 +73,7 @@ func desCrypt(password, salt string) string {
 	}
 	expand := append([]byte(nil), desE...)
 	for i := range 2 {
-		v := strings.IndexByte(desAlphabet, salt[i])
+		v := cryptValue(salt[i])
 		for j := range 6 {
 			if v>>j&1 == 1 {
 				expand[6*i+j], expand[6*i+j+24] = expand[6*i+j+24], expand[6*i+j]
@@ -98,7 +98,7 @@ func desCrypt(password, salt string) string {
 		for _, bit := range block[i : i+6] {
 			v = v<<1 | bit
 		}
-		out = append(out, desAlphabet[v])
+		out = append(out, cryptAlphabet[v])
 	}
 	return string(out)
 }
