@@ -32,11 +32,12 @@ type session struct {
 	state     state
 	user      *auth.User
 	mail      *maildir.Store
-	view      *view    // the selected mailbox, nil when none
-	rev2      bool     // ENABLE IMAP4rev2
-	utf8      bool     // ENABLE UTF8=ACCEPT
-	condstore bool     // ENABLE CONDSTORE or implied
-	saved     []uint32 // "$" (RFC 5182): UIDs ascending
+	view      *view     // the selected mailbox, nil when none
+	rev2      bool      // ENABLE IMAP4rev2
+	utf8      bool      // ENABLE UTF8=ACCEPT
+	condstore bool      // ENABLE CONDSTORE or implied
+	saved     []uint32  // "$" (RFC 5182): UIDs ascending
+	fetched   fetchMemo // section_stream.go
 }
 
 // command is one command being run.
@@ -80,6 +81,12 @@ type view struct {
 // seq returns the sequence number of uid, 0 when the view does not hold it.
 func (v *view) seq(uid uint32) uint32 { panic("imap: being written") }
 
+// tell notes that the client has been told of these records as they are now (by FETCH or STORE), so that sync does not tell it again.
+func (v *view) tell(recs []maildir.Record) { panic("imap: being written") }
+
+// knows tells whether the client has been told of the record as it is now.
+func (v *view) knows(rec *maildir.Record) bool { panic("imap: being written") }
+
 // resolve returns the UIDs of the view that set names, ascending, without duplicates. A sequence number above the view's count is a BAD
 // (bad(...)); UIDs that do not exist are ignored. "$" is s.saved limited to the view.
 func (s *session) resolve(set wire.Set, uid bool) ([]uint32, error) { panic("imap: being written") }
@@ -90,6 +97,15 @@ func (s *session) sync(poll, expunge bool) error { panic("imap: being written") 
 
 // writeFlags writes the FLAGS list "(\Seen $Forwarded)" of a record.
 func (s *session) writeFlags(rec *maildir.Record) { panic("imap: being written") }
+
+// announceKeywords sends FLAGS and PERMANENTFLAGS when the mailbox has keywords that the client has not been told of.
+func (s *session) announceKeywords() { panic("imap: being written") }
+
+// continuation writes a "+ " line and flushes: the client may send its literal.
+func (s *session) continuation() error { panic("imap: being written") }
+
+// isStoreError tells whether err is one that is answered with a tagged NO (package maildir's kinds), after which the session goes on.
+func isStoreError(err error) bool { panic("imap: being written") }
 
 // keepalive is called now and then by long-running handlers: it extends the write deadline and returns an error when the client is gone.
 func (s *session) keepalive() error { panic("imap: being written") }

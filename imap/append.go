@@ -1,0 +1,112 @@
+package imap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+var (
+	errAppendTooBig = no("TOOBIG", "Message is too big")
+	errAppendEmpty  = no(goimap.ResponseCodeCannot, "Message is empty, nothing was appended")
+)
+
+// cmdAppend is APPEND (RFC 9051 §6.3.12) with one or more messages (RFC 3502). A message is not asked for before it is clear that it will be
+// taken, and goes to the disk as it comes in. All are committed at the end, or none. When it returns an error, what the client has under way
+// of the command has been read.
+func (s *session) cmdAppend(c *command) error {
+	err := s.appendMessages(c)
+	var syntax *wire.SyntaxError
+	var answer *response
+	if errors.As(err, &syntax) || errors.As(err, &answer) || isStoreError(err) {
+		if skip := s.rd.SkipCommand(); skip != nil {
+			return skip
+		}
+	}
+	return err
+}
+
+func (s *session) appendMessages(c *command) error {
+	name, err := wire.ParseAppendMailbox(c.args)
+	if err != nil {
+		return err
+	}
+	msg, err := wire.ParseAppendMessage(c.args)
+	if err != nil {
+		return err
+	}
+	box, err := s.openTarget(name)
+	if err != nil {
+		return err
+	}
+	defer box.Release()
+	delivery, err := box.NewDelivery()
+	if err != nil {
+		return err
+	}
+	defer delivery.Abort() // no effect once committed
+	for err == nil {
+		if err := s.appendOne(c, delivery, msg); err != nil {
+			return err
+		}
+		msg, err = wire.ParseAppendMessage(c.args)
+	}
+	if err != io.EOF {
+		return err
+	}
+	uids, err := delivery.Commit(s.ctx)
+	if err != nil {
+		return err
+	}
+	c.okCode = fmt.Sprintf("APPENDUID %d %s", box.Status().UIDValidity, wire.AppendSet(nil, uids)) // RFC 4315 §3
+	return nil
+}
+
+// appendOne decides whether one message is taken, and takes it.
+func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.AppendMessage) error {
+	flags, keywords, err := splitFlags(msg.Flags, true)
+	if err != nil {
+		return err
+	}
+	lit := msg.Literal
+	switch {
+	case msg.UTF8 && !s.utf8: // RFC 9755 §4
+		return bad("UTF8 is not enabled")
+	case lit.Size > s.srv.opt.MaxAppend: // RFC 7889 §4
+		return errAppendTooBig
+	case lit.Size == 0: // RFC 3502 §6.3.11: how a client that has begun calls it off
+		return errAppendEmpty
+	}
+	if !lit.NonSync {
+		if err := s.continuation(); err != nil {
+			return err
+		}
+	}
+	rd := &watchedReader{r: s.rd.Literal(lit)}
+	if err := delivery.Add(rd, flags, keywords, msg.Date); err != nil {
+		if rd.err != nil {
+			return rd.err // the client is gone
+		}
+		return err
+	}
+	return s.rd.ReadContinuation(c.frame, s.continuation)
+}
+
+// watchedReader keeps the error of the connection apart from those of the disk.
+type watchedReader struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,59 @@
+package imap
+
+import (
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+// The EXPUNGE or VANISHED responses are sent by the sync that follows each of these commands.
+
+// cmdExpunge is EXPUNGE (RFC 9051 §6.4.3).
+func (s *session) cmdExpunge(c *command) error {
+	if err := wire.ParseNone(c.args); err != nil {
+		return err
+	}
+	return s.expungeDeleted(s.view.uids)
+}
+
+// cmdUIDExpunge is UID EXPUNGE (RFC 4315 §2.1, RFC 9051 §6.4.9).
+func (s *session) cmdUIDExpunge(c *command) error {
+	set, err := wire.ParseUIDSet(c.args)
+	if err != nil {
+		return err
+	}
+	uids, err := s.resolve(set, true)
+	if err != nil {
+		return err
+	}
+	return s.expungeDeleted(uids)
+}
+
+// expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
+// uses it, too.
+func (s *session) expungeDeleted(uids []uint32) error {
+	if s.view.readOnly {
+		return errReadOnly
+	}
+	var recs []maildir.Record
+	for len(uids) > 0 {
+		batch := uids[:min(storeBatch, len(uids))]
+		uids = uids[len(batch):]
+		var deleted []uint32
+		recs = s.view.box.Records(batch, recs[:0])
+		for i := range recs {
+			if recs[i].Flags&maildir.Deleted != 0 {
+				deleted = append(deleted, recs[i].UID)
+			}
+		}
+		if len(deleted) == 0 {
+			continue
+		}
+		if _, err := s.view.box.Expunge(s.ctx, deleted); err != nil {
+			return err
+		}
+		if err := s.keepalive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,373 @@
+package imap
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"roost/imap/wire"
+	"roost/maildir"
+	"roost/maildir/message"
+)
+
+// FETCH (RFC 9051 §6.4.5). The command is compiled into a list of items, each with what it needs of a message; messages are then walked in
+// batches: records copied under the mailbox's lock, \Seen set for the batch, cold structure parsed by all processors, and the items
+// written message by message without any lock. Everything that can fail without harm (the message is gone, its file unreadable, its
+// encoding unknown) fails in prepare, before the first octet of a message's response is written.
+
+const (
+	fetchBatch     = 1000 // records copied at once
+	fetchBatchMeta = 128  // the same when parsed structure is needed: bounds what is held of it
+	fetchBatchSeen = 64   // the same when \Seen is set: bounds what is marked read and not sent when the client goes away
+	keepaliveEvery = 64   // messages between looks at the connection
+)
+
+// fetchItem is one data item of a FETCH.
+type fetchItem struct {
+	name    string // as in the response, with section and origin octet
+	key     string // what makes it the same item when asked twice, name when empty
+	fill    bool   // needs Record.Wire and Record.Time
+	meta    bool   // needs message.Meta
+	setSeen bool
+	prepare func(*fetcher, *fetchMessage) error // makes sure that write cannot fail; nil: nothing to do
+	write   func(*fetcher, *fetchMessage) error // writes the value; an error ends the connection
+}
+
+// fetcher is a FETCH being run.
+type fetcher struct {
+	s     *session
+	box   *maildir.Mailbox
+	enc   *wire.Encoder
+	items []fetchItem
+	flags bool // FLAGS was asked for
+
+	fill, meta, setSeen bool // any item needs it
+
+	buffers *fetchBuffers
+	in, out []byte // for file contents as stored and as sent, nil until grow
+	binary  bool   // literals are literal8
+
+	problem error // what the tagged NO will say
+}
+
+// fetchMessage is the message being answered.
+type fetchMessage struct {
+	rec     *maildir.Record
+	seenNow bool // this command set \Seen
+	meta    *message.Meta
+	file    *os.File         // nil until open
+	size    int64            // of file
+	tree    *message.Message // nil until parts
+}
+
+// errUnknownCTE is RFC 3516 §4.3.
+var errUnknownCTE = no("UNKNOWN-CTE", "Transfer encoding of a part is unknown")
+
+func (s *session) cmdFetch(c *command) error {
+	req, err := wire.ParseFetch(c.args)
+	if err != nil {
+		return err
+	}
+	uids, err := s.resolve(req.Set, c.isUID())
+	if err != nil {
+		return err
+	}
+	f, err := newFetcher(s, req.Items, c.isUID())
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return f.run(uids)
+}
+
+// newFetcher compiles the items, in the order asked and each once.
+func newFetcher(s *session, items []wire.FetchItem, uid bool) (*fetcher, error) {
+	f := &fetcher{s: s, box: s.view.box, enc: s.enc}
+	have := make(map[string]int, len(items))
+	add := func(it fetchItem) {
+		key := it.key
+		if key == "" {
+			key = it.name
+		}
+		if i, ok := have[key]; ok {
+			f.items[i].setSeen = f.items[i].setSeen || it.setSeen // BODY.PEEK[] and BODY[] print the same
+		} else {
+			have[key] = len(f.items)
+			f.items = append(f.items, it)
+		}
+		f.fill = f.fill || it.fill
+		f.meta = f.meta || it.meta
+		f.setSeen = f.setSeen || it.setSeen
+	}
+	if uid {
+		add(fetchAtts["UID"]) // RFC 9051 §6.4.9: implied
+	}
+	for _, item := range items {
+		switch item := item.(type) {
+		case wire.FetchAtt:
+			row, ok := fetchAtts[item]
+			if !ok {
+				return nil, bad("Unknown FETCH item " + string(item))
+			}
+			add(row)
+		case *wire.FetchSection:
+			add(sectionItem(item))
+		}
+	}
+	_, f.flags = have["FLAGS"]
+	if s.view.readOnly {
+		f.setSeen = false
+	}
+	return f, nil
+}
+
+// run answers for the messages, ascending.
+func (f *fetcher) run(uids []uint32) error {
+	batch := fetchBatch
+	if f.meta {
+		batch = fetchBatchMeta
+	}
+	if f.setSeen {
+		batch = fetchBatchSeen
+	}
+	var recs []maildir.Record
+	for len(uids) > 0 {
+		n := min(batch, len(uids))
+		recs = f.box.Records(uids[:n], recs[:0])
+		if len(recs) < n {
+			f.trouble(maildir.ErrGone)
+		}
+		uids = uids[n:]
+		if err := f.batch(recs); err != nil {
+			return err
+		}
+	}
+	return f.problem
+}
+
+func (f *fetcher) batch(recs []maildir.Record) error {
+	var seenNow map[uint32]bool
+	if f.setSeen {
+		seenNow = f.markSeen(recs)
+	}
+	var metas []metaResult
+	if f.meta {
+		metas = prefetchMeta(f.s.ctx, f.box, recs)
+	}
+	for i := range recs {
+		if i%keepaliveEvery == 0 {
+			if err := f.s.keepalive(); err != nil {
+				return err
+			}
+		}
+		m := fetchMessage{rec: &recs[i], seenNow: seenNow[recs[i].UID]}
+		if metas != nil {
+			if err := metas[i].err; err != nil {
+				f.skip(&m, err)
+				continue
+			}
+			m.meta = metas[i].meta
+		}
+		err := f.message(&m)
+		if m.file != nil {
+			m.file.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message writes one FETCH response.
+func (f *fetcher) message(m *fetchMessage) error {
+	seq := f.s.view.seq(m.rec.UID)
+	if seq == 0 {
+		return nil
+	}
+	if f.fill && (m.rec.Wire < 0 || m.rec.Time == unknownTime) {
+		if err := f.box.Fill(m.rec); err != nil {
+			f.skip(m, err)
+			return nil
+		}
+	}
+	for i := range f.items {
+		if p := f.items[i].prepare; p != nil {
+			if err := p(f, m); err != nil {
+				f.skip(m, err)
+				return nil
+			}
+		}
+	}
+	f.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
+	first := true
+	if m.seenNow && !f.flags {
+		f.enc.Raw("FLAGS ")
+		f.s.writeFlags(m.rec)
+		first = false
+	}
+	for i := range f.items {
+		if !first {
+			f.enc.SP()
+		}
+		first = false
+		f.enc.Raw(f.items[i].name).SP()
+		if err := f.items[i].write(f, m); err != nil {
+			return err
+		}
+	}
+	f.enc.Raw(")").CRLF()
+	return nil
+}
+
+// markSeen sets \Seen on those of recs that do not have it, updates recs, and returns which they were. Mail that cannot be marked (a
+// read-only file system) is still served.
+func (f *fetcher) markSeen(recs []maildir.Record) map[uint32]bool {
+	var unseen []uint32
+	for i := range recs {
+		if recs[i].Flags&maildir.Seen == 0 {
+			unseen = append(unseen, recs[i].UID)
+		}
+	}
+	if len(unseen) == 0 {
+		return nil
+	}
+	changed, _, err := f.box.SetFlags(f.s.ctx, unseen, maildir.FlagChange{Op: maildir.Add, Flags: maildir.Seen})
+	if err != nil && !errors.Is(err, maildir.ErrGone) {
+		slog.Warn("cannot set \\Seen", "mailbox", f.box.Name(), "error", err)
+	}
+	now := make(map[uint32]bool, len(changed))
+	i := 0
+	for _, rec := range changed {
+		for i < len(recs) && recs[i].UID < rec.UID {
+			i++
+		}
+		if i < len(recs) && recs[i].UID == rec.UID {
+			recs[i] = rec
+			now[rec.UID] = true
+		}
+	}
+	f.s.view.tell(changed)
+	return now
+}
+
+// skip leaves a message out of the answer and remembers why.
+func (f *fetcher) skip(m *fetchMessage, err error) {
+	if !errors.Is(err, maildir.ErrGone) && err != errUnknownCTE {
+		f.logFile(m, err)
+	}
+	f.trouble(err)
+}
+
+// trouble keeps the first reason that some message was not answered for: the tagged response of the command. The other messages are
+// answered all the same (RFC 2180 §4.1.2).
+func (f *fetcher) trouble(err error) {
+	if f.problem != nil {
+		return
+	}
+	switch {
+	case errors.Is(err, maildir.ErrGone):
+		f.problem = errSomeGone
+	case err == errUnknownCTE:
+		f.problem = err
+	default:
+		f.problem = errUnreadable
+	}
+}
+
+var (
+	errSomeGone   = no("EXPUNGEISSUED", "Some messages were removed")
+	errUnreadable = no(goimap.ResponseCodeServerBug, "Some messages could not be read")
+)
+
+// open opens the message file once.
+func (f *fetcher) open(m *fetchMessage) error {
+	if m.file != nil {
+		return nil
+	}
+	file, err := f.box.OpenMessage(m.rec.UID)
+	if err != nil {
+		return err
+	}
+	m.file = file
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	m.size = st.Size()
+	return nil
+}
+
+// parts makes the part tree known, and the file open: its offsets are only true of a file of the size they were computed from, so a file
+// that another program rewrote is parsed again here.
+func (f *fetcher) parts(m *fetchMessage) error {
+	if m.tree != nil {
+		return nil
+	}
+	if err := f.open(m); err != nil {
+		return err
+	}
+	if m.meta == nil {
+		m.meta, _ = f.box.Meta(m.rec.UID) // on failure the open file can still be parsed
+	}
+	if m.meta != nil && m.meta.Size == m.size {
+		m.tree = m.meta.Message()
+		return nil
+	}
+	var err error
+	m.tree, err = message.Parse(m.file, m.size, message.DefaultLimits)
+	return err
+}
+
+// lost ends the connection in the middle of a literal: any other octet would be taken for part of the message.
+func (f *fetcher) lost(m *fetchMessage, err error) error {
+	if err == io.EOF {
+		err = errShort
+	}
+	f.logFile(m, err)
+	f.enc.Flush()
+	f.s.conn.Close()
+	return net.ErrClosed
+}
+
+func (f *fetcher) logFile(m *fetchMessage, err error) {
+	slog.Error("cannot read message", "mailbox", f.box.Name(), "uid", m.rec.UID, "error", err)
+}
+
+// fetchBuffers are shared by commands, not by messages: most commands fetch one.
+type fetchBuffers struct{ in, out []byte }
+
+var fetchPool = sync.Pool{New: func() any {
+	return &fetchBuffers{in: make([]byte, streamBlock), out: make([]byte, 0, streamBlock+streamBlock/16)}
+}}
+
+// grow gets the buffers for file contents; a FETCH that reads no file never has them.
+func (f *fetcher) grow() {
+	if f.buffers == nil {
+		f.buffers = fetchPool.Get().(*fetchBuffers)
+		f.in, f.out = f.buffers.in, f.buffers.out
+	}
+}
+
+// close gives the buffers back.
+func (f *fetcher) close() {
+	if f.buffers == nil {
+		return
+	}
+	if cap(f.out) <= 4*streamBlock {
+		f.buffers.out = f.out[:0]
+	}
+	fetchPool.Put(f.buffers)
+	f.buffers = nil
+}
+
+// fetchMemo is what a session remembers from one FETCH for the next, of clients that fetch a large part in chunks.
+type fetchMemo struct {
+	marks lineMarks
+	size  sizeMemo
+}

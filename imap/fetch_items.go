@@ -1,0 +1,69 @@
+package imap
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roost/imap/wire"
+)
+
+// unknownTime is Record.Time of a message whose file has not been looked at.
+const unknownTime = math.MinInt64
+
+// fetchAtts are the items without arguments. A new one is a row here.
+var fetchAtts = map[wire.FetchAtt]fetchItem{
+	"UID": {name: "UID", write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.Number(int64(m.rec.UID))
+		return nil
+	}},
+	"FLAGS": {name: "FLAGS", write: func(f *fetcher, m *fetchMessage) error {
+		f.s.writeFlags(m.rec)
+		return nil
+	}},
+	"INTERNALDATE": {name: "INTERNALDATE", fill: true, write: func(f *fetcher, m *fetchMessage) error {
+		f.date(time.Unix(m.rec.Time, 0))
+		return nil
+	}},
+	"RFC822.SIZE": {name: "RFC822.SIZE", fill: true, write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.Number(m.rec.Wire)
+		return nil
+	}},
+	"ENVELOPE": {name: "ENVELOPE", meta: true, write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.RawBytes(m.meta.Envelope)
+		return nil
+	}},
+	"BODY": {name: "BODY", meta: true, write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.RawBytes(m.meta.Body)
+		return nil
+	}},
+	"BODYSTRUCTURE": {name: "BODYSTRUCTURE", meta: true, write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.RawBytes(m.meta.BodyStructure)
+		return nil
+	}},
+	// RFC 8514: when the message came into this mailbox. The file system knows it as the time of the last link or rename.
+	"SAVEDATE": {name: "SAVEDATE", prepare: (*fetcher).open, write: func(f *fetcher, m *fetchMessage) error {
+		if t, ok := saveDate(int(m.file.Fd())); ok {
+			f.date(t)
+		} else {
+			f.enc.Raw("NIL")
+		}
+		return nil
+	}},
+}
+
+// date writes a date-time in the server's zone, the one SEARCH compares days in.
+func (f *fetcher) date(t time.Time) {
+	var buf [32]byte
+	f.enc.RawBytes(wire.AppendDateTime(buf[:0], t.Local()))
+}
+
+// saveDate is the ctime of an open message file.
+func saveDate(fd int) (time.Time, bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(st.Ctim.Unix()), true
+}

@@ -1,0 +1,71 @@
+package imap
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"roost/maildir"
+	"roost/maildir/message"
+)
+
+// metaResult is what is known of one message, or why it is not.
+type metaResult struct {
+	meta *message.Meta
+	err  error
+}
+
+// prefetchMeta returns the parsed facts of each record. What the cache does not hold is parsed by all processors at once: the first FETCH
+// of ENVELOPE on an old mailbox reads every file of it.
+func prefetchMeta(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record) []metaResult {
+	res := make([]metaResult, len(recs))
+	var cold []int
+	for i := range recs {
+		if res[i].meta = box.CachedMeta(recs[i].UID); res[i].meta == nil {
+			cold = append(cold, i)
+		}
+	}
+	var next atomic.Int64
+	work := func() {
+		for ctx.Err() == nil {
+			n := int(next.Add(1)) - 1
+			if n >= len(cold) {
+				return
+			}
+			i := cold[n]
+			if err := contain(func() { res[i].meta, res[i].err = box.Meta(recs[i].UID) }); err != nil {
+				res[i] = metaResult{err: err}
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(cold)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		for i := range res {
+			if res[i].meta == nil && res[i].err == nil {
+				res[i].err = err
+			}
+		}
+	}
+	return res
+}
+
+// contain runs fn on a goroutine other than the session's, where a panic would end the process, and makes the panic an error.
+func contain(fn func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			slog.Error("panic", "error", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	fn()
+	return nil
+}

@@ -1,0 +1,83 @@
+package imap
+
+import (
+	"roost/imap/wire"
+)
+
+// searchOptions are the result options of a SEARCH as they apply.
+type searchOptions struct {
+	wire.SearchReturn
+	extended bool // the answer is ESEARCH
+}
+
+// searchReturn applies the defaults: RETURN () means ALL, and with IMAP4rev2 the answer is always ESEARCH (RFC 9051 §6.4.4).
+func searchReturn(r wire.SearchReturn, rev2 bool) searchOptions {
+	o := searchOptions{r, r.Present || rev2}
+	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save) {
+		o.All = true
+	}
+	return o
+}
+
+// saveAll tells that "$" becomes the whole result (RFC 5182 §2.4): unless only MIN and MAX accompany SAVE.
+func (o searchOptions) saveAll() bool {
+	return o.Save && (o.All || o.Count || !o.Min && !o.Max)
+}
+
+// toSave returns what "$" becomes.
+func (o searchOptions) toSave(uids []uint32) []uint32 {
+	if o.saveAll() || len(uids) == 0 {
+		return uids
+	}
+	var out []uint32
+	if o.Min {
+		out = append(out, uids[0])
+	}
+	if last := uids[len(uids)-1]; o.Max && (len(out) == 0 || out[0] != last) {
+		out = append(out, last)
+	}
+	return out
+}
+
+// writeSearch writes the untagged answer.
+func (s *session) writeSearch(c *command, o searchOptions, uids []uint32) {
+	nums := uids
+	if !c.isUID() {
+		nums = make([]uint32, 0, len(uids))
+		for _, uid := range uids {
+			if seq := s.view.seq(uid); seq != 0 {
+				nums = append(nums, seq)
+			}
+		}
+	}
+	if !o.extended {
+		s.enc.Raw("* SEARCH")
+		for _, n := range nums {
+			s.enc.SP().Number(int64(n))
+		}
+		s.enc.CRLF()
+		return
+	}
+	if !(o.Min || o.Max || o.All || o.Count) {
+		return // RFC 5182 §2.1: SAVE alone has no untagged answer
+	}
+	s.enc.Raw("* ESEARCH (TAG ").String(c.tag).Raw(")")
+	if c.isUID() {
+		s.enc.Raw(" UID")
+	}
+	if len(nums) > 0 {
+		if o.Min {
+			s.enc.Raw(" MIN ").Number(int64(nums[0]))
+		}
+		if o.Max {
+			s.enc.Raw(" MAX ").Number(int64(nums[len(nums)-1]))
+		}
+		if o.All {
+			s.enc.Raw(" ALL ").Set(nums)
+		}
+	}
+	if o.Count {
+		s.enc.Raw(" COUNT ").Number(int64(len(nums)))
+	}
+	s.enc.CRLF()
+}

@@ -1,0 +1,87 @@
+package imap
+
+import (
+	"roost/index"
+	"roost/maildir/message"
+)
+
+// textQuery is what matchText asks of one message; kept for its memory.
+type textQuery struct {
+	leaves  []int
+	queued  []bool // by leaf
+	needles []index.Needle
+	headers []bool
+	found   []bool
+}
+
+// matchText decides the plan by reading the message: the texts that the levels before left open are looked for in one pass, which ends as soon
+// as those found decide the tree.
+func (p *probe) matchText() tri {
+	if t := p.eval(p.pl.root); t != unknown {
+		return t
+	}
+	q := &p.texts
+	q.leaves, q.needles, q.headers = q.leaves[:0], q.needles[:0], q.headers[:0]
+	q.queued = append(q.queued[:0], make([]bool, len(p.pl.leaves))...)
+	p.openTexts(p.pl.root)
+	q.found = append(q.found[:0], make([]bool, len(q.leaves))...)
+
+	m := p.facts()
+	if m == nil || !p.ok(p.open()) {
+		return unknown
+	}
+	tree := m.Message()
+	if st, err := p.file.Stat(); err == nil && st.Size() != m.Size {
+		// Another program rewrote the file: its structure is no longer what is cached.
+		if tree, err = message.Parse(p.file, st.Size(), message.DefaultLimits); !p.ok(err) {
+			return unknown
+		}
+	}
+	count, result := 0, unknown
+	err := index.MatchMessage(p.file, tree, q.needles, q.headers, q.found, func() bool {
+		n := 0
+		for i, found := range q.found {
+			if found {
+				p.known[q.leaves[i]] = yes
+				n++
+			}
+		}
+		if n > count {
+			count = n
+			result = p.eval(p.pl.root)
+		}
+		return result != unknown || p.stop()
+	})
+	if result != unknown {
+		return result
+	}
+	if !p.ok(err) || p.stop() {
+		return unknown
+	}
+	for i, leaf := range q.leaves {
+		p.known[leaf] = truth(q.found[i])
+	}
+	return p.eval(p.pl.root)
+}
+
+// openTexts collects the texts that an undecided node still depends on, each once.
+func (p *probe) openTexts(n *node) {
+	switch n.op {
+	case opLeaf:
+		l := &p.pl.leaves[n.leaf]
+		if l.text == nil || p.known[n.leaf] != unknown || p.texts.queued[n.leaf] {
+			return
+		}
+		q := &p.texts
+		q.queued[n.leaf] = true
+		q.leaves = append(q.leaves, n.leaf)
+		q.needles = append(q.needles, l.text.needle)
+		q.headers = append(q.headers, l.text.headers)
+	case opAnd, opOr:
+		for _, kid := range n.kids {
+			if p.eval(kid) == unknown {
+				p.openTexts(kid)
+			}
+		}
+	}
+}

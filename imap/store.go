@@ -1,0 +1,149 @@
+package imap
+
+import (
+	"strings"
+
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+// storeBatch is how many messages one SetFlags or Records call is given: others get the mailbox in between, and the connection is looked at.
+const storeBatch = 1000
+
+var errReadOnly = no("READ-ONLY", "Mailbox is open read-only")
+
+// systemFlags are the flags that begin with a backslash and can be stored; \Recent is the session's (RFC 9051 §2.3.2).
+var systemFlags = map[string]maildir.Flags{
+	`\seen`:     maildir.Seen,
+	`\answered`: maildir.Answered,
+	`\flagged`:  maildir.Flagged,
+	`\deleted`:  maildir.Deleted,
+	`\draft`:    maildir.Draft,
+}
+
+func systemFlag(name string) (maildir.Flags, bool) {
+	bit, ok := systemFlags[strings.ToLower(name)]
+	return bit, ok
+}
+
+// splitFlags sorts flags as sent into system flags and keywords, each once. \Recent is refused, or left out when a message is appended:
+// clients hand on the flags that another server gave them.
+func splitFlags(names []string, appending bool) (flags maildir.Flags, keywords []string, err error) {
+	have := make(map[string]bool, len(names))
+	for _, name := range names {
+		lower := strings.ToLower(name)
+		bit, system := systemFlags[lower]
+		switch {
+		case system:
+			flags |= bit
+		case lower == `\recent` && appending:
+		case strings.HasPrefix(name, `\`):
+			return 0, nil, bad("Flag " + name + " cannot be set")
+		case !have[lower]:
+			have[lower] = true
+			keywords = append(keywords, name)
+		}
+	}
+	return flags, keywords, nil
+}
+
+// cmdStore is STORE and UID STORE (RFC 9051 §6.4.6).
+func (s *session) cmdStore(c *command) error {
+	req, err := wire.ParseStore(c.args)
+	if err != nil {
+		return err
+	}
+	if req.UnchangedSince != nil {
+		return bad("UNCHANGEDSINCE is not supported")
+	}
+	if s.view.readOnly {
+		return errReadOnly
+	}
+	uids, err := s.resolve(req.Set, c.isUID())
+	if err != nil {
+		return err
+	}
+	flags, keywords, err := splitFlags(req.Flags, false)
+	if err != nil {
+		return err
+	}
+	ch := maildir.FlagChange{Flags: flags, Keywords: keywords}
+	switch req.Op {
+	case wire.StoreAdd:
+		ch.Op = maildir.Add
+	case wire.StoreRemove:
+		ch.Op = maildir.Remove
+	default:
+		ch.Op = maildir.Replace
+	}
+	var gone bool
+	for len(uids) > 0 {
+		batch := uids[:min(storeBatch, len(uids))]
+		uids = uids[len(batch):]
+		var pending map[uint32]bool
+		if req.Silent {
+			pending = s.pendingFlags(batch)
+		}
+		changed, _, err := s.view.box.SetFlags(s.ctx, batch, ch)
+		if err != nil {
+			return err
+		}
+		gone = gone || len(changed) < len(batch)
+		if err := s.answerStore(c, req.Silent, changed, pending); err != nil {
+			return err
+		}
+	}
+	if gone && !req.Silent { // RFC 2180 §4.2.1, §4.2.3
+		return errSomeGone
+	}
+	return nil
+}
+
+// pendingFlags returns which of uids others have changed since this session was last told. Their change is merged with ours, and .SILENT does
+// not cover it (RFC 9051 §6.4.6).
+func (s *session) pendingFlags(uids []uint32) map[uint32]bool {
+	var pending map[uint32]bool
+	for _, rec := range s.view.box.Records(uids, nil) {
+		if !s.view.knows(&rec) {
+			if pending == nil {
+				pending = make(map[uint32]bool)
+			}
+			pending[rec.UID] = true
+		}
+	}
+	return pending
+}
+
+// answerStore tells the client of the new flags, unless it asked not to be told, and the view that the client knows.
+func (s *session) answerStore(c *command, silent bool, changed []maildir.Record, pending map[uint32]bool) error {
+	if err := s.keepalive(); err != nil {
+		return err
+	}
+	if !silent {
+		s.announceKeywords()
+	}
+	known := changed[:0]
+	for i := range changed {
+		rec := &changed[i]
+		if silent {
+			if !pending[rec.UID] {
+				known = append(known, *rec)
+			}
+			continue
+		}
+		seq := s.view.seq(rec.UID)
+		if seq == 0 {
+			continue
+		}
+		s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
+		if c.isUID() { // RFC 9051 §6.4.9
+			s.enc.Raw("UID ").Number(int64(rec.UID)).SP()
+		}
+		s.enc.Raw("FLAGS ")
+		s.writeFlags(rec)
+		s.enc.Raw(")").CRLF()
+		known = append(known, *rec)
+	}
+	s.view.tell(known)
+	return nil
+}
