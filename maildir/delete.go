@@ -16,75 +16,83 @@ const lockPatience = 10 * time.Second
 // Delete removes a mailbox with its messages; mailboxes below it stay (RFC 9051 §6.3.5), and so do subscriptions. One rename makes it disappear at
 // once, the files are removed afterwards. ErrCannot for INBOX, ErrNotFound, ErrHasChildren for a bare parent.
 func (s *Store) Delete(name string) error {
+	remains, err := s.detach(name)
+	if err != nil || len(remains) == 0 {
+		return err
+	}
+	if err := s.empty(remains); err != nil {
+		s.log.Warn("a mailbox was deleted, but not all of its files could be removed", "mailbox", name, "cause", err)
+	}
+	return nil
+}
+
+// detach makes a mailbox disappear and returns what is left to remove.
+func (s *Store) detach(name string) (remains []string, err error) {
 	s.tree.Lock()
 	defer s.tree.Unlock()
 	storage, box, err := s.find(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer box.close()
 	if storage == inbox {
-		return fmt.Errorf("%w: INBOX cannot be deleted", ErrCannot)
+		return nil, fmt.Errorf("%w: INBOX cannot be deleted", ErrCannot)
 	}
 	fi, err := box.statSelf()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ok, err := s.selectable(storage, box)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return s.deleteBare(storage, box)
+	if ok, err := s.selectable(storage, box); err != nil {
+		return nil, err
+	} else if !ok {
+		return nil, s.deleteBare(storage, box)
 	}
 	// Under the lock nobody is in the middle of an append or a rename.
 	ctx, cancel := context.WithTimeout(s.ctx, lockPatience)
 	defer cancel()
 	lock, err := lockUIDList(ctx, box)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var remains []string // in the root, or in the trash directory
 	if s.names.layout == MaildirPP {
 		remains, err = s.trash(s.root, storage)
 	} else {
-		remains, err = s.trash(box, "cur")
-		for _, name := range []string{"new", "tmp"} {
-			if err != nil {
-				break
-			}
-			var more []string
-			if more, err = s.trash(box, name); errors.Is(err, fs.ErrNotExist) {
-				err = nil
-			}
-			remains = append(remains, more...)
-		}
-		if err == nil {
-			err = removeFiles(box)
-		}
+		remains, err = s.strip(box)
 	}
+	unlocked := lock.unlock()
 	if len(remains) == 0 {
-		lock.unlock()
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w: %s", ErrNotFound, name)
 		}
-		return err
+		return nil, err
 	}
 	// From here on it is deleted, whatever goes wrong with the rest.
-	if s.names.layout == FS {
-		err = errors.Join(err, lock.unlock(), s.prune(storage))
-	} else {
-		lock.unlock()
-	}
 	s.boxRemoved(inode{fi.dev, fi.ino})
 	if s.opt.State != "" {
 		os.RemoveAll(boxState(s.opt.State, storage))
 	}
-	err = errors.Join(err, s.root.sync(), s.empty(remains))
-	if err != nil {
-		s.log.Warn("a mailbox was deleted, but not all of its files could be removed", "mailbox", name, "cause", err)
+	if s.names.layout == FS {
+		err = errors.Join(err, unlocked, s.prune(storage))
 	}
-	return nil
+	if err = errors.Join(err, s.root.sync()); err != nil {
+		s.log.Warn("a mailbox was deleted, but something of it remains", "mailbox", name, "cause", err)
+	}
+	return remains, nil
+}
+
+// strip makes a bare directory of a mailbox in the fs layout, in which others may lie. Without cur/ it is none any more.
+func (s *Store) strip(box *dir) (remains []string, err error) {
+	if remains, err = s.trash(box, "cur"); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"new", "tmp"} {
+		more, failed := s.trash(box, name)
+		remains = append(remains, more...)
+		if !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return remains, errors.Join(err, removeFiles(box), box.sync())
 }
 
 // trash moves name out of d, by the one rename that makes it disappear. It returns what is to be removed: paths below the root.

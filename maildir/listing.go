@@ -39,7 +39,7 @@ func (s *Store) List() ([]Info, error) {
 		return nil, err
 	}
 	if trash {
-		s.cleanTrash()
+		s.cleanTrash(trashAge)
 	}
 	return l.sorted(), nil
 }
@@ -153,10 +153,10 @@ func (l *listing) sorted() []Info {
 // trashAge is when a trash directory was left by a crash rather than being worked on.
 const trashAge = time.Hour
 
-// cleanTrash removes a stale trash directory in the background.
-func (s *Store) cleanTrash() {
+// cleanTrash removes a trash directory of that age in the background.
+func (s *Store) cleanTrash(age time.Duration) {
 	fi, err := s.root.stat(trashBox)
-	if err != nil || !fi.isDir() || time.Since(time.Unix(0, max(fi.ctime, fi.mtime))) < trashAge || !s.cleaning.CompareAndSwap(false, true) {
+	if err != nil || !fi.isDir() || time.Since(time.Unix(0, max(fi.ctime, fi.mtime))) < age || !s.cleaning.CompareAndSwap(false, true) {
 		return
 	}
 	s.cleaners.Go(func() {

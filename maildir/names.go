@@ -184,6 +184,9 @@ func (n naming) name(storage string) (name string, usable bool) {
 			return "", false
 		}
 	}
+	if strings.EqualFold(parts[0], inbox) {
+		parts[0] = inbox // clients cannot tell them apart
+	}
 	name = strings.Join(parts, n.sep)
 	if strings.ContainsFunc(name, unicode.IsControl) {
 		return "", false

@@ -84,7 +84,7 @@ func TestNamesOfStorage(t *testing.T) {
 		{flatNames, ".a&b", "a&b", true}, // broken, but nothing else is called so
 		{flatNames, ".été", "été", true}, // raw UTF-8
 		{flatNames, ".\xe9lat", "\uFFFDlat", false},
-		{flatNames, ".inbox.low", "inbox/low", false},
+		{flatNames, ".inbox.low", "INBOX/low", false},
 		{flatNames, ".~x", "~x", false},
 		{flatNames, ".a\nb", "", false},
 		{treeNames, "a/cur", "a/cur", false},
