@@ -1,0 +1,171 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// checker collects what is wrong.
+type checker struct {
+	c        *Config
+	problems Problems
+}
+
+func (k *checker) problem(key, format string, args ...any) {
+	k.problems = append(k.problems, Problem{k.c.file, lineOf(k.c.lines, key), key, fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		k.problem(key, "%q is not one of %q", value, allowed)
+	}
+}
+
+func (k *checker) absolute(key, value string) {
+	if !filepath.IsAbs(value) {
+		k.problem(key, "%q must be an absolute path, beginning with /", value)
+	}
+}
+
+func (k *checker) atLeast(key string, value, least int64, unit string) {
+	if value < least {
+		k.problem(key, "%d%s is too little; at least %d%s are needed", value, unit, least, unit)
+	}
+}
+
+// Check finds what the types cannot: all of it at once, nil when there is nothing. It does not look at any file.
+func (c *Config) Check() Problems {
+	k := &checker{c: c}
+	if strings.ContainsFunc(c.Hostname, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/:@"\`, r) }) {
+		k.problem("hostname", "%q is not a host name like mail.example.org", c.Hostname)
+	}
+	k.listen()
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		k.problem("tls", "cert and key belong together; set both, or neither for a self-signed certificate")
+	}
+	for key, v := range map[string]string{"tls.cert": c.TLS.Cert, "tls.key": c.TLS.Key} {
+		if v != "" {
+			k.absolute(key, v)
+		}
+	}
+	k.mail()
+	k.auth()
+	k.limits()
+	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", c.Log.Format, "text", "json")
+	slices.SortStableFunc(k.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key)) })
+	return k.problems
+}
+
+func (k *checker) listen() {
+	c, seen := k.c, map[string]bool{}
+	for key, list := range map[string]Strings{"listen.imap": c.Listen.IMAP, "listen.imaps": c.Listen.IMAPS} {
+		for _, a := range list {
+			if err := CheckAddress(a); err != nil {
+				k.problem(key, "%v", err)
+			} else if seen[a] {
+				k.problem(key, "%q is listed twice", a)
+			}
+			seen[a] = true
+		}
+	}
+	if len(seen) == 0 {
+		k.problem("listen", "no address to listen on; set imap or imaps")
+	}
+}
+
+// CheckAddress tells what is wrong with an address to listen on.
+func CheckAddress(a string) error {
+	_, port, err := net.SplitHostPort(a)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil && !isService(port) || perr == nil && n > 65535 {
+		return fmt.Errorf("%q is not an address like \"127.0.0.1:143\", \"[::1]:143\" or \":143\"", a)
+	}
+	return nil
+}
+
+func isService(port string) bool { return port == "imap" || port == "imaps" }
+
+func (k *checker) mail() {
+	m := &k.c.Mail
+	for key, v := range map[string]string{"mail.home": m.Home, "mail.maildir": m.Maildir, "mail.state": m.State} {
+		if err := checkTemplate(v); err != nil {
+			k.problem(key, "%v", err)
+		}
+	}
+	k.absolute("mail.home", m.Home)
+	k.absolute("mail.state", m.State)
+	if m.Maildir == "" {
+		k.problem("mail.maildir", "must not be empty; use \".\" for the home directory itself")
+	} else if slices.Contains(strings.Split(m.Maildir, "/"), "..") {
+		k.problem("mail.maildir", "%q must not lead out of the home directory", m.Maildir)
+	}
+	k.oneOf("mail.layout", m.Layout, "maildir++", "fs")
+	k.oneOf("mail.separator", m.Separator, "", ".", "/")
+	names, uses := map[string]bool{}, map[string]bool{}
+	for i, f := range m.Folders {
+		at := fmt.Sprintf("mail.folder[%d]", i)
+		switch {
+		case f.Name == "":
+			k.problem(at+".name", "a folder needs a name")
+		case strings.EqualFold(f.Name, "INBOX"):
+			k.problem(at+".name", "INBOX always exists and has no special use")
+		case names[f.Name]:
+			k.problem(at+".name", "%q is listed twice", f.Name)
+		}
+		names[f.Name] = true
+		k.oneOf(at+".auto", f.Auto, "no", "create", "subscribe")
+		k.oneOf(at+".special_use", f.SpecialUse, "", `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`)
+		if f.SpecialUse != "" && uses[f.SpecialUse] && f.Auto != "no" {
+			k.problem(at+".special_use", "two folders are %s; mail programs would pick one at random", f.SpecialUse)
+		}
+		uses[f.SpecialUse] = true
+	}
+}
+
+func (k *checker) auth() {
+	a := &k.c.Auth
+	k.absolute("auth.passwd_file", a.PasswdFile)
+	k.oneOf("auth.plaintext", a.Plaintext, "loopback", "never", "always")
+	if len(a.Mechanisms) == 0 {
+		k.problem("auth.mechanisms", "without any nobody could log in")
+	}
+	for _, m := range a.Mechanisms {
+		k.oneOf("auth.mechanisms", m, "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN")
+	}
+	if a.DefaultScheme == "" {
+		k.problem("auth.default_scheme", "must not be empty; Dovecot's default is \"CRYPT\"")
+	}
+	if d := time.Duration(a.FailureDelay); d > time.Minute {
+		k.problem("auth.failure_delay", "%v is longer than clients wait; 2s is usual", d)
+	}
+}
+
+func (k *checker) limits() {
+	l := &k.c.Limits
+	k.atLeast("limits.line", int64(l.Line), 8192, " octets")
+	k.atLeast("limits.literal", int64(l.Literal), 4096, " octets")
+	k.atLeast("limits.command", int64(l.Command), max(int64(l.Line), int64(l.Literal)), " octets")
+	k.atLeast("limits.nesting", int64(l.Nesting), 10, "")
+	k.atLeast("limits.append", int64(l.Append), 1<<20, " octets")
+	k.atLeast("limits.keywords", int64(l.Keywords), 26, "")
+	k.atLeast("limits.connections", int64(l.Connections), 1, "")
+	k.atLeast("limits.connections_per_user", int64(l.ConnectionsPerUser), 1, "")
+	k.atLeast("limits.connections_per_address", int64(l.ConnectionsPerAddress), 1, "")
+	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")
+	// RFC 9051 §5.4: at least 30 minutes.
+	k.atLeast("limits.idle_time", int64(time.Duration(l.IdleTime)/time.Second), 30*60, " s")
+	for key, v := range map[string]Size{"limits.line": l.Line, "limits.literal": l.Literal, "limits.command": l.Command} {
+		if v > 64<<20 {
+			k.problem(key, "%v is more than one connection may take of the memory; at most 64 MiB", v)
+		}
+	}
+	if l.Nesting > 1000 {
+		k.problem("limits.nesting", "%d is more than any mail program needs; at most 1000", l.Nesting)
+	}
+}
