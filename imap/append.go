@@ -77,7 +77,7 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 	switch {
 	case msg.UTF8 && !s.utf8: // RFC 9755 §4
 		return bad("UTF8 is not enabled")
-	case lit.Size > s.srv.opt.MaxAppend: // RFC 7889 §4
+	case lit.Size > s.srv.opt.Limits.Append: // RFC 7889 §4
 		return errAppendTooBig
 	case lit.Size == 0: // RFC 3502 §6.3.11: how a client that has begun calls it off
 		return errAppendEmpty

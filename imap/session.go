@@ -1,8 +1,15 @@
 package imap
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
 	"net"
+	"net/netip"
+	"os"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -23,21 +30,224 @@ const (
 
 // session is one connection's protocol state. One goroutine owns it: it reads commands, runs them and writes all responses.
 type session struct {
-	srv  *Server
-	ctx  context.Context // ends when the connection closes or the server stops
-	conn net.Conn
-	rd   *wire.Reader
-	enc  *wire.Encoder
+	srv    *Server
+	log    *slog.Logger
+	ctx    context.Context // ends when the connection closes or the server stops
+	cancel context.CancelFunc
+	conn   *timedConn
+	tls    *tls.Conn // nil in plaintext
+	remote netip.Addr
+	rd     *wire.Reader
+	enc    *wire.Encoder
 
 	state     state
 	user      *auth.User
 	mail      *maildir.Store
+	release   func()    // gives mail back
 	view      *view     // the selected mailbox, nil when none
+	polled    time.Time // when the directories were looked at last
 	rev2      bool      // ENABLE IMAP4rev2
 	utf8      bool      // ENABLE UTF8=ACCEPT
-	condstore bool      // ENABLE CONDSTORE or implied
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
 	fetched   fetchMemo // section_stream.go
+	mistakes  int       // bad commands before login
+	ending    bool      // after this command the connection is closed
+	lastAlive time.Time
+}
+
+func newSession(srv *Server, c net.Conn) *session {
+	s := &session{srv: srv, state: notAuthenticated}
+	s.conn = &timedConn{Conn: c, write: srv.opt.Limits.Write}
+	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
+		s.remote = a.Addr().Unmap()
+	}
+	s.log = srv.log.With("remote", s.remote.String())
+	s.ctx, s.cancel = context.WithCancel(srv.ctx)
+	s.limitLogin()
+	s.rd = wire.NewReader(s.conn, srv.opt.Limits.beforeLogin())
+	s.enc = wire.NewEncoder(s.conn)
+	return s
+}
+
+// limitLogin bounds the time until the next login.
+func (s *session) limitLogin() { s.conn.limit(time.Now().Add(s.srv.opt.Limits.Login), 0) }
+
+// close gives back everything.
+func (s *session) close() {
+	s.cancel()
+	s.conn.Close()
+	s.logout()
+}
+
+// run is the life of the session.
+func (s *session) run(implicitTLS bool) {
+	if implicitTLS {
+		if err := s.startTLS(); err != nil {
+			s.log.Info("TLS handshake failed", "cause", err)
+			return
+		}
+	}
+	s.enc.Raw("* OK [CAPABILITY ").Raw(s.capabilities()).Raw("] Roost ready").CRLF()
+	for s.enc.Flush() == nil && !s.ending {
+		if err := s.next(); err != nil {
+			s.bye(err)
+			return
+		}
+	}
+}
+
+// next reads and runs one command. An error ends the session.
+func (s *session) next() error {
+	if s.rd.Buffered() == 0 {
+		if s.state != notAuthenticated {
+			s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
+		}
+		if err := s.rd.Peek(); err != nil {
+			return err
+		}
+	}
+	if s.state != notAuthenticated {
+		s.conn.limit(time.Time{}, s.srv.opt.Limits.Write)
+	}
+	f, err := s.rd.ReadCommand(s.continuation)
+	var syntax *wire.SyntaxError
+	if errors.As(err, &syntax) {
+		s.mistake()
+		if s.enc.Raw(tagOf(syntax.Tag)); syntax.Code != "" {
+			s.enc.Raw(" BAD [").Raw(syntax.Code).Raw("] ")
+		} else {
+			s.enc.Raw(" BAD ")
+		}
+		s.enc.Raw(syntax.Text).CRLF()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Args.UTF8 = s.utf8 || s.rev2
+	return s.dispatch(f)
+}
+
+func tagOf(tag string) string {
+	if tag == "" {
+		return "*"
+	}
+	return tag
+}
+
+// mistake counts what no mail program sends before login. After two the connection goes: it is a port scanner, or a browser made to talk to
+// us (cross-protocol attacks).
+func (s *session) mistake() {
+	if s.state == notAuthenticated {
+		if s.mistakes++; s.mistakes >= 2 {
+			s.ending = true
+			s.log.Info("closing: this is no IMAP client")
+		}
+	}
+}
+
+// bye ends the session with a word to the client, if it can still hear it.
+func (s *session) bye(err error) {
+	var fatal *wire.FatalError
+	var answer *response
+	text := ""
+	switch {
+	case s.srv.ctx.Err() != nil:
+		text = "[UNAVAILABLE] Server is shutting down"
+	case errors.As(err, &answer):
+		text = answer.text
+	case errors.As(err, &fatal):
+		text = fatal.Text
+		s.log.Info("closing", "cause", fatal.Text)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		text = "Autologout, idle for too long"
+		if s.state == notAuthenticated {
+			text = "Login took too long"
+		}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return
+	default:
+		s.log.Info("connection lost", "cause", err)
+		return
+	}
+	s.enc.Raw("* BYE ").Raw(text).CRLF()
+	s.enc.Flush()
+}
+
+// continuation asks for a synchronizing literal or the next SASL response.
+func (s *session) continuation() error {
+	s.enc.Raw("+ Ready").CRLF()
+	return s.enc.Flush()
+}
+
+// keepalive is called now and then by long-running handlers: it returns an error when the client is gone or the server stops.
+func (s *session) keepalive() error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	if now := time.Now(); now.Sub(s.lastAlive) > time.Second {
+		s.lastAlive = now
+		if closedByPeer(s.conn.Conn) {
+			s.cancel()
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+// startTLS makes the connection a TLS one. Whatever the client sent in plaintext behind the command is dropped (CVE-2021-33515).
+func (s *session) startTLS() error {
+	t := tls.Server(s.conn, s.srv.opt.TLS)
+	if err := t.HandshakeContext(s.ctx); err != nil {
+		return err
+	}
+	s.tls = t
+	s.rd.Reset(t)
+	s.enc.Reset(t)
+	return nil
+}
+
+// request describes where this session's logins come from.
+func (s *session) request() auth.Request {
+	req := auth.Request{Remote: s.remote}
+	if s.tls != nil {
+		cs := s.tls.ConnectionState()
+		req.TLS = &cs
+	}
+	return req
+}
+
+// login makes the session an authenticated one.
+func (s *session) login(u *auth.User) error {
+	if !s.srv.enter(u.Name) {
+		return no(goimap.ResponseCodeLimit, "Too many connections of this user")
+	}
+	mail, release, err := s.srv.opt.Open(u)
+	if err != nil {
+		s.srv.leave(u.Name)
+		s.log.Error("cannot open the mail of a user", "user", u.Name, "cause", err)
+		return no(goimap.ResponseCodeUnavailable, "Mail cannot be opened, ask the administrator to look at the log")
+	}
+	s.user, s.mail, s.release = u, mail, release
+	s.state = authenticated
+	s.mistakes = 0
+	s.rd.SetLimits(s.srv.opt.Limits.afterLogin())
+	s.log = s.log.With("user", u.Name)
+	s.createFolders()
+	return nil
+}
+
+// logout forgets the user.
+func (s *session) logout() {
+	s.unselect()
+	if s.user == nil {
+		return
+	}
+	s.release()
+	s.srv.leave(s.user.Name)
+	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
+	s.rev2, s.utf8, s.enc.UTF8 = false, false, false
+	s.state = notAuthenticated
 }
 
 // command is one command being run.
@@ -50,71 +260,4 @@ type command struct {
 }
 
 // isUID tells whether the command was prefixed with UID.
-func (c *command) isUID() bool { return len(c.name) > 4 && c.name[:4] == "UID " }
-
-// response is an error that is sent as a tagged NO or BAD (or BYE).
-type response struct {
-	kind goimap.StatusResponseType
-	code goimap.ResponseCode
-	text string
-}
-
-func (r *response) Error() string { return string(r.kind) + " " + r.text }
-
-func no(code goimap.ResponseCode, text string) error {
-	return &response{goimap.StatusResponseTypeNo, code, text}
-}
-func bad(text string) error {
-	return &response{goimap.StatusResponseTypeBad, "", text}
-}
-
-// view is what this session has been told about the selected mailbox. Sequence numbers exist only here: uids[i] has number i+1.
-type view struct {
-	box         *maildir.Mailbox
-	readOnly    bool
-	uids        []uint32 // told to the client; shared with the mailbox until they diverge, never written in place
-	seen        maildir.ModSeq
-	firstRecent uint32 // UIDs ≥ this are \Recent in this session
-	keywords    int    // how many keyword slots have been announced in FLAGS
-}
-
-// seq returns the sequence number of uid, 0 when the view does not hold it.
-func (v *view) seq(uid uint32) uint32 { panic("imap: being written") }
-
-// tell notes that the client has been told of these records as they are now (by FETCH or STORE), so that sync does not tell it again.
-func (v *view) tell(recs []maildir.Record) { panic("imap: being written") }
-
-// knows tells whether the client has been told of the record as it is now.
-func (v *view) knows(rec *maildir.Record) bool { panic("imap: being written") }
-
-// resolve returns the UIDs of the view that set names, ascending, without duplicates. A sequence number above the view's count is a BAD
-// (bad(...)); UIDs that do not exist are ignored. "$" is s.saved limited to the view.
-func (s *session) resolve(set wire.Set, uid bool) ([]uint32, error) { panic("imap: being written") }
-
-// sync asks the mailbox for changes and tells the client: EXISTS, RECENT, FLAGS, FETCH, and EXPUNGE only if expunge is set. poll: also look
-// at the directories for what other programs did.
-func (s *session) sync(poll, expunge bool) error { panic("imap: being written") }
-
-// writeFlags writes the FLAGS list "(\Seen $Forwarded)" of a record.
-func (s *session) writeFlags(rec *maildir.Record) { panic("imap: being written") }
-
-// announceKeywords sends FLAGS and PERMANENTFLAGS when the mailbox has keywords that the client has not been told of.
-func (s *session) announceKeywords() { panic("imap: being written") }
-
-// continuation writes a "+ " line and flushes: the client may send its literal.
-func (s *session) continuation() error { panic("imap: being written") }
-
-// isStoreError tells whether err is one that is answered with a tagged NO (package maildir's kinds), after which the session goes on.
-func isStoreError(err error) bool { panic("imap: being written") }
-
-// keepalive is called now and then by long-running handlers: it extends the write deadline and returns an error when the client is gone.
-func (s *session) keepalive() error { panic("imap: being written") }
-
-// Server accepts connections. See Options.
-type Server struct{ opt Options }
-
-// Options configure a Server.
-type Options struct {
-	MaxAppend                 int64 // largest message, octets (APPENDLIMIT)
-	IdleTimeout, LoginTimeout time.Duration
-}
+func (c *command) isUID() bool { return bytes.HasPrefix([]byte(c.name), []byte("UID ")) }

@@ -167,10 +167,10 @@ func TestDeliveriesByOthers(t *testing.T) {
 		t.Errorf("UID 1 is %q: not numbered by time", got)
 	}
 	// Another program sets flags.
+	before := b.Now()
 	if err := os.Rename(filepath.Join(b.dir, "cur/101.x:2,FS"), filepath.Join(b.dir, "cur/101.x:2,ST")); err != nil {
 		t.Fatal(err)
 	}
-	before := b.Now()
 	b.sync()
 	if r := b.rec(3); r.Flags != Seen|Deleted || r.ModSeq <= before {
 		t.Errorf("record %+v after a rename", r)

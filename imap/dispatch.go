@@ -1,0 +1,106 @@
+package imap
+
+import (
+	"roost/imap/wire"
+)
+
+const (
+	always   = notAuthenticated | authenticated | selected
+	loggedIn = authenticated | selected
+)
+
+// row is a command.
+type row struct {
+	states state
+	flags  rowFlags
+	run    func(*session, *command) error
+}
+
+type rowFlags uint8
+
+const (
+	// numbered: sequence numbers must keep their meaning, so no EXPUNGE may be sent (RFC 9051 §7.5.1).
+	numbered rowFlags = 1 << iota
+	// polls: the client asks for news, so look at the directories too.
+	polls
+	// quiet: no untagged responses about the mailbox behind this command.
+	quiet
+)
+
+// commands is the table of all commands.
+var commands map[string]row
+
+func init() {
+	commands = map[string]row{
+		"CAPABILITY": {always, 0, (*session).cmdCapability},
+		"NOOP":       {always, polls, (*session).cmdNoop},
+		"LOGOUT":     {always, quiet, (*session).cmdLogout},
+		"ID":         {always, 0, (*session).cmdID},
+
+		"STARTTLS":     {notAuthenticated, quiet, (*session).cmdStartTLS},
+		"AUTHENTICATE": {notAuthenticated, quiet, (*session).cmdAuthenticate},
+		"LOGIN":        {notAuthenticated, quiet, (*session).cmdLogin},
+
+		"ENABLE":         {loggedIn, 0, (*session).cmdEnable},
+		"SELECT":         {loggedIn, quiet, (*session).cmdSelect},
+		"EXAMINE":        {loggedIn, quiet, (*session).cmdSelect},
+		"CREATE":         {loggedIn, 0, (*session).cmdCreate},
+		"DELETE":         {loggedIn, 0, (*session).cmdDelete},
+		"RENAME":         {loggedIn, 0, (*session).cmdRename},
+		"SUBSCRIBE":      {loggedIn, 0, (*session).cmdSubscribe},
+		"UNSUBSCRIBE":    {loggedIn, 0, (*session).cmdSubscribe},
+		"LIST":           {loggedIn, 0, (*session).cmdList},
+		"LSUB":           {loggedIn, 0, (*session).cmdLsub},
+		"NAMESPACE":      {loggedIn, 0, (*session).cmdNamespace},
+		"STATUS":         {loggedIn, 0, (*session).cmdStatus},
+		"APPEND":         {loggedIn, 0, (*session).cmdAppend},
+		"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
+		"UNAUTHENTICATE": {loggedIn, quiet, (*session).cmdUnauthenticate},
+
+		"CHECK":       {selected, polls, (*session).cmdNoop},
+		"CLOSE":       {selected, quiet, (*session).cmdClose},
+		"UNSELECT":    {selected, quiet, (*session).cmdUnselect},
+		"EXPUNGE":     {selected, 0, (*session).cmdExpunge},
+		"UID EXPUNGE": {selected, 0, (*session).cmdUIDExpunge},
+		"SEARCH":      {selected, numbered, (*session).cmdSearch},
+		"UID SEARCH":  {selected, 0, (*session).cmdSearch},
+		"FETCH":       {selected, numbered, (*session).cmdFetch},
+		"UID FETCH":   {selected, 0, (*session).cmdFetch},
+		"STORE":       {selected, numbered, (*session).cmdStore},
+		"UID STORE":   {selected, 0, (*session).cmdStore},
+		"COPY":        {selected, 0, (*session).cmdCopy},
+		"UID COPY":    {selected, 0, (*session).cmdCopy},
+		"MOVE":        {selected, 0, (*session).cmdMove},
+		"UID MOVE":    {selected, 0, (*session).cmdMove},
+	}
+}
+
+// dispatch runs one command: state, handler, news about the mailbox, tagged response. An error ends the session.
+func (s *session) dispatch(f *wire.Frame) error {
+	c := &command{tag: f.Tag, name: f.Name, args: f.Args, frame: f}
+	r, ok := commands[f.Name]
+	var err error
+	switch {
+	case !ok:
+		err = bad("Unknown command")
+	case r.states&s.state == 0 && s.state == notAuthenticated:
+		err = bad("Log in first")
+	case r.states&s.state == 0 && r.states == notAuthenticated:
+		err = bad("Already logged in")
+	case r.states&s.state == 0:
+		err = bad("No mailbox is selected")
+	default:
+		err = r.run(s, c)
+	}
+	if err == errAnswered {
+		return nil
+	}
+	if ok && r.flags&quiet == 0 && s.view != nil && !isConnError(err) {
+		if serr := s.sync(r.flags&polls != 0, r.flags&numbered == 0); serr != nil {
+			return serr
+		}
+	}
+	return s.finish(c, err)
+}
+
+func (s *session) cmdNoop(c *command) error { return wire.ParseNone(c.args) }

@@ -1,0 +1,140 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+// response is an error that is sent as a tagged NO or BAD (or BYE).
+type response struct {
+	kind goimap.StatusResponseType
+	code goimap.ResponseCode
+	text string
+}
+
+func (r *response) Error() string { return string(r.kind) + " " + r.text }
+
+func no(code goimap.ResponseCode, text string) error {
+	return &response{goimap.StatusResponseTypeNo, code, text}
+}
+
+func bad(text string) error {
+	return &response{goimap.StatusResponseTypeBad, "", text}
+}
+
+// storeErrors are the kinds of errors of maildir with the code that tells the client about it (RFC 5530).
+var storeErrors = []struct {
+	err  error
+	code goimap.ResponseCode
+	text string
+}{
+	{maildir.ErrNotFound, goimap.ResponseCodeNonExistent, "No such mailbox"},
+	{maildir.ErrNoSelect, goimap.ResponseCodeNonExistent, "This name only holds other mailboxes"},
+	{maildir.ErrExists, goimap.ResponseCodeAlreadyExists, "Mailbox already exists"},
+	{maildir.ErrInvalidName, goimap.ResponseCodeCannot, "Not a valid mailbox name"},
+	{maildir.ErrCannot, goimap.ResponseCodeCannot, "Not possible with this mailbox"},
+	{maildir.ErrHasChildren, "HASCHILDREN", "Mailbox has children"},
+	{maildir.ErrGone, "EXPUNGEISSUED", "It was removed meanwhile"},
+	{maildir.ErrLocked, goimap.ResponseCodeInUse, "Mailbox is locked by another program, try again"},
+	{maildir.ErrFull, goimap.ResponseCodeOverQuota, "No space left"},
+	{maildir.ErrPermission, goimap.ResponseCodeNoPerm, "The file system does not permit this"},
+	{maildir.ErrLimit, goimap.ResponseCodeLimit, "A limit of the server was reached"},
+	{maildir.ErrTooBig, goimap.ResponseCodeTooBig, "Message is too big"},
+}
+
+// answer chooses the reply to an error; nil when the error is one of the connection, which ends the session.
+func (s *session) answer(c *command, err error) *response {
+	var r *response
+	var syntax *wire.SyntaxError
+	var charset *wire.CharsetError
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.As(err, &syntax):
+		return &response{goimap.StatusResponseTypeBad, goimap.ResponseCode(syntax.Code), syntax.Text}
+	case errors.As(err, &charset):
+		return &response{goimap.StatusResponseTypeNo, "BADCHARSET (US-ASCII UTF-8)", charset.Error()}
+	}
+	for _, k := range storeErrors {
+		if errors.Is(err, k.err) {
+			text := k.text
+			if k.err == maildir.ErrInvalidName || k.err == maildir.ErrCannot {
+				text = sentence(err) // says what is wrong with the name, and nothing of the server
+			} else if k.err == maildir.ErrPermission || k.err == maildir.ErrFull || k.err == maildir.ErrLocked {
+				s.log.Warn("command failed", "command", c.name, "cause", err)
+			}
+			return &response{goimap.StatusResponseTypeNo, k.code, text}
+		}
+	}
+	if isConnError(err) {
+		return nil
+	}
+	s.log.Error("command failed", "command", c.name, "cause", err)
+	return &response{goimap.StatusResponseTypeNo, goimap.ResponseCodeServerBug, "Internal error, see the server's log"}
+}
+
+// isConnError tells whether an error comes from the connection or from its end.
+func isConnError(err error) bool {
+	var ne net.Error
+	var fatal *wire.FatalError
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return false
+	}
+	return errors.As(err, &ne) || errors.As(err, &fatal) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// isStoreError tells whether an error is about mail and not about the connection.
+func isStoreError(err error) bool {
+	return err != nil && !isConnError(err)
+}
+
+// sentence is the error's text with a capital, fit for a response line.
+func sentence(err error) string {
+	b := []byte(err.Error())
+	for i, c := range b {
+		if c < ' ' || c >= 0x7f {
+			b[i] = '?'
+		}
+	}
+	if len(b) > 0 && b[0] >= 'a' && b[0] <= 'z' {
+		b[0] -= 'a' - 'A'
+	}
+	return string(b)
+}
+
+// finish sends the tagged response.
+func (s *session) finish(c *command, err error) error {
+	kind, code, text := "OK", c.okCode, c.okText
+	if err != nil {
+		r := s.answer(c, err)
+		if r == nil {
+			return err
+		}
+		if r.kind == goimap.StatusResponseTypeBye {
+			return r
+		}
+		if r.kind == goimap.StatusResponseTypeBad {
+			s.mistake()
+		}
+		kind, code, text = string(r.kind), string(r.code), r.text
+	}
+	if text == "" {
+		text = c.name + " completed"
+	}
+	s.enc.Raw(c.tag).SP().Raw(kind).SP()
+	if code != "" {
+		s.enc.Raw("[").Raw(code).Raw("] ")
+	}
+	s.enc.Raw(text).CRLF()
+	return nil
+}

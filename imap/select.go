@@ -1,0 +1,111 @@
+package imap
+
+import (
+	"slices"
+
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+// cmdSelect is SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1). Whatever happens, the old mailbox is no longer selected.
+func (s *session) cmdSelect(c *command) error {
+	req, err := wire.ParseSelect(c.args)
+	if err != nil {
+		return err
+	}
+	if s.view != nil {
+		s.unselect()
+		s.enc.Raw("* OK [CLOSED] Previous mailbox is closed").CRLF() // RFC 7162 §3.2.11
+	}
+	box, err := s.mail.Open(req.Name)
+	if err != nil {
+		return err
+	}
+	readOnly := c.name == "EXAMINE"
+	firstRecent := box.FirstRecent()
+	if !readOnly {
+		if first, err := box.ClaimRecent(s.ctx); err == nil {
+			firstRecent = first
+		} else if s.ctx.Err() != nil {
+			box.Release()
+			return err
+		} else {
+			s.log.Warn("cannot move new mail to cur", "mailbox", box.Name(), "cause", err)
+		}
+	}
+	s.view = newView(box, readOnly)
+	s.view.firstRecent = firstRecent
+	s.state = selected
+	s.saved = nil // RFC 5182 §2.1
+	st := box.Status()
+	s.writeFlagLists()
+	s.writeExists()
+	if !s.rev2 {
+		if seq := s.firstUnseen(); seq != 0 {
+			s.enc.Raw("* OK [UNSEEN ").Number(int64(seq)).Raw("] First unseen message").CRLF()
+		}
+	}
+	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
+	s.enc.Raw("* OK [UIDNEXT ").Number(int64(max(st.UIDNext, s.view.top+1))).Raw("] Predicted next UID").CRLF()
+	if s.rev2 {
+		// RFC 9051 §6.3.2: LIST with the name, and OLDNAME when the server knows the mailbox under another one.
+		s.enc.Raw("* LIST () \"").Raw(string(s.mail.Separator())).Raw("\" ").Mailbox(box.Name())
+		if box.Name() != req.Name {
+			s.enc.Raw(` ("OLDNAME" (`).Mailbox(req.Name).Raw("))")
+		}
+		s.enc.CRLF()
+	}
+	c.okCode = "READ-WRITE"
+	if readOnly {
+		c.okCode = "READ-ONLY"
+	}
+	return nil
+}
+
+// firstUnseen returns the number of the first message without \Seen, 0 when all have it.
+func (s *session) firstUnseen() uint32 {
+	var recs []maildir.Record
+	for chunk := range slices.Chunk(s.view.uids, 4096) {
+		recs = s.view.box.Records(chunk, recs[:0])
+		for i := range recs {
+			if recs[i].Flags&maildir.Seen == 0 {
+				return s.view.seq(recs[i].UID)
+			}
+		}
+	}
+	return 0
+}
+
+// unselect forgets the selected mailbox.
+func (s *session) unselect() {
+	if s.view == nil {
+		return
+	}
+	s.view.box.Release()
+	s.view, s.saved = nil, nil
+	s.fetched = fetchMemo{}
+	s.state = authenticated
+}
+
+// cmdClose is CLOSE (RFC 9051 §6.4.1): expunge silently, then unselect.
+func (s *session) cmdClose(c *command) error {
+	if err := wire.ParseNone(c.args); err != nil {
+		return err
+	}
+	if !s.view.readOnly {
+		if err := s.expungeDeleted(s.view.uids); err != nil {
+			s.log.Warn("CLOSE could not expunge", "mailbox", s.view.box.Name(), "cause", err)
+		}
+	}
+	s.unselect()
+	return nil
+}
+
+// cmdUnselect is UNSELECT (RFC 3691, RFC 9051 §6.4.2).
+func (s *session) cmdUnselect(c *command) error {
+	if err := wire.ParseNone(c.args); err != nil {
+		return err
+	}
+	s.unselect()
+	return nil
+}

@@ -1,0 +1,276 @@
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"roost/imap/wire"
+	"roost/internal/auth"
+	"roost/maildir"
+)
+
+// Folder is a mailbox with a role that the configuration gives it.
+type Folder struct {
+	Name       string // UTF-8, with the user's separator
+	SpecialUse string // `\Sent` …, or empty
+	Auto       Auto
+}
+
+// Auto says what happens to a configured folder that does not exist.
+type Auto uint8
+
+// What happens at login.
+const (
+	AutoNo        Auto = iota // nothing
+	AutoCreate                // it is created
+	AutoSubscribe             // it is created and subscribed
+)
+
+// Limits bound what one client and all of them can take. A zero field means its default.
+type Limits struct {
+	Line        int           // octets of a command line without literals; 64 KiB + some
+	Literal     int           // octets of a literal that is held in memory
+	Command     int           // octets of a command with its literals
+	Depth       int           // nesting of parentheses, NOT and OR
+	Append      int64         // octets of a message (APPENDLIMIT)
+	Connections int           // in all
+	PerUser     int           // of one user
+	PerAddress  int           // from one address
+	Login       time.Duration // from connection to login
+	Idle        time.Duration // without a command: autologout (RFC 9051 §5.4: at least 30 minutes)
+	Write       time.Duration // for the client to take a piece of a response
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(p *int, n int) {
+		if *p == 0 {
+			*p = n
+		}
+	}
+	def(&l.Line, 128<<10)
+	def(&l.Literal, 1<<20)
+	def(&l.Command, 4<<20)
+	def(&l.Depth, 1000)
+	def(&l.Connections, 5000)
+	def(&l.PerUser, 100)
+	def(&l.PerAddress, 200)
+	if l.Append == 0 {
+		l.Append = 100 << 20
+	}
+	if l.Login == 0 {
+		l.Login = time.Minute
+	}
+	if l.Idle == 0 {
+		l.Idle = 30 * time.Minute
+	}
+	if l.Write == 0 {
+		l.Write = 2 * time.Minute
+	}
+	return l
+}
+
+// before login a client needs little.
+func (l Limits) beforeLogin() wire.Limits {
+	return wire.Limits{Line: 8 << 10, Literal: 4 << 10, Command: 16 << 10, Depth: 20, Discard: 64 << 10}
+}
+
+func (l Limits) afterLogin() wire.Limits {
+	return wire.Limits{Line: l.Line, Literal: l.Literal, Command: l.Command, Depth: l.Depth, Discard: 2*l.Append + 1<<20}
+}
+
+// Options configure a Server.
+type Options struct {
+	Hostname string
+	Version  string
+	TLS      *tls.Config // nil: no STARTTLS and no implicit TLS
+	Auth     auth.Authenticator
+	// Open opens the mail of a user; release gives it back.
+	Open func(*auth.User) (mail *maildir.Store, release func(), err error)
+	// AllowPlaintext tells whether passwords may be sent without TLS from there.
+	AllowPlaintext func(remote netip.Addr) bool
+	Folders        []Folder
+	Limits         Limits
+	Log            *slog.Logger
+}
+
+// Server accepts connections. Safe for concurrent use.
+type Server struct {
+	opt    Options
+	log    *slog.Logger
+	ctx    context.Context // ends when Shutdown begins
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // protects what follows
+	listeners map[net.Listener]struct{}
+	conns     map[*session]struct{}
+	byAddr    map[netip.Addr]int
+	byUser    map[string]int
+	wg        sync.WaitGroup // sessions
+}
+
+// ErrServerClosed is what Serve returns after Shutdown.
+var ErrServerClosed = errors.New("imap: server closed")
+
+// NewServer returns a server that listens nowhere yet.
+func NewServer(opt Options) *Server {
+	opt.Limits = opt.Limits.withDefaults()
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	if opt.AllowPlaintext == nil {
+		opt.AllowPlaintext = netip.Addr.IsLoopback
+	}
+	s := &Server{opt: opt, log: opt.Log, listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
+		byAddr: map[netip.Addr]int{}, byUser: map[string]int{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Serve accepts connections from l until Shutdown, and closes it. implicitTLS: TLS from the first octet.
+func (srv *Server) Serve(l net.Listener, implicitTLS bool) error {
+	srv.mu.Lock()
+	if srv.ctx.Err() != nil {
+		srv.mu.Unlock()
+		l.Close()
+		return ErrServerClosed
+	}
+	srv.listeners[l] = struct{}{}
+	srv.mu.Unlock()
+	defer l.Close()
+	delay := 5 * time.Millisecond
+	for {
+		c, err := l.Accept()
+		if srv.ctx.Err() != nil {
+			if c != nil {
+				c.Close()
+			}
+			return ErrServerClosed
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			// Out of file descriptors, or the client went away again: wait rather than give up.
+			srv.log.Warn("accept failed", "cause", err)
+			select {
+			case <-time.After(delay):
+			case <-srv.ctx.Done():
+			}
+			delay = min(2*delay, time.Second)
+			continue
+		}
+		delay = 5 * time.Millisecond
+		srv.start(c, implicitTLS)
+	}
+}
+
+// start begins a session, or refuses the connection when there are too many.
+func (srv *Server) start(c net.Conn, implicitTLS bool) {
+	s := newSession(srv, c)
+	srv.mu.Lock()
+	lim := srv.opt.Limits
+	why := ""
+	switch {
+	case srv.ctx.Err() != nil:
+		why = "Server is shutting down"
+	case len(srv.conns) >= lim.Connections:
+		why = "Too many connections"
+	case srv.byAddr[s.remote] >= lim.PerAddress:
+		why = "Too many connections from your address"
+	default:
+		srv.conns[s] = struct{}{}
+		srv.byAddr[s.remote]++
+		srv.wg.Add(1)
+	}
+	srv.mu.Unlock()
+	if why != "" {
+		s.log.Warn("connection refused", "cause", why)
+		if !implicitTLS {
+			c.SetDeadline(time.Now().Add(100 * time.Millisecond))
+			c.Write([]byte("* BYE [UNAVAILABLE] " + why + "\r\n"))
+		}
+		c.Close()
+		return
+	}
+	go func() {
+		defer srv.end(s)
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error("a session panicked and was ended", "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		s.run(implicitTLS)
+	}()
+}
+
+// end frees what a session has taken.
+func (srv *Server) end(s *session) {
+	s.close()
+	srv.mu.Lock()
+	delete(srv.conns, s)
+	if srv.byAddr[s.remote]--; srv.byAddr[s.remote] <= 0 {
+		delete(srv.byAddr, s.remote)
+	}
+	srv.mu.Unlock()
+	srv.wg.Done()
+}
+
+// enter counts a login; false when the user has too many connections.
+func (srv *Server) enter(user string) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.byUser[user] >= srv.opt.Limits.PerUser {
+		return false
+	}
+	srv.byUser[user]++
+	return true
+}
+
+func (srv *Server) leave(user string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.byUser[user]--; srv.byUser[user] <= 0 {
+		delete(srv.byUser, user)
+	}
+}
+
+// Shutdown stops accepting, lets running commands finish, says BYE to every client, and returns when all sessions have ended or ctx
+// has, in which case connections are cut.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.cancel()
+	for l := range srv.listeners {
+		l.Close()
+	}
+	for s := range srv.conns {
+		s.conn.interrupt()
+	}
+	srv.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		srv.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	srv.mu.Lock()
+	for s := range srv.conns {
+		s.conn.Close()
+	}
+	srv.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,155 @@
+package imap
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"roost/maildir"
+)
+
+// errMailboxGone ends a session whose mailbox was deleted or replaced: nothing it knows is true any more. Dovecot does the same.
+var errMailboxGone = &response{goimap.StatusResponseTypeBye, "", "Selected mailbox was deleted, log in again"}
+
+// pollEvery is how often commands other than NOOP look at the directories. In between the watcher tells.
+const pollEvery = time.Second
+
+// sync asks the mailbox for changes and tells the client: EXISTS, RECENT, FLAGS, FETCH, and EXPUNGE only if expunge is set. poll: also look
+// at the directories for what other programs did.
+func (s *session) sync(poll, expunge bool) error {
+	v := s.view
+	if v == nil {
+		return nil
+	}
+	if poll || time.Since(s.polled) >= pollEvery {
+		s.polled = time.Now()
+		err := v.box.Sync(s.ctx)
+		if errors.Is(err, maildir.ErrGone) {
+			return errMailboxGone
+		}
+		if err != nil && s.ctx.Err() == nil && !errors.Is(err, maildir.ErrLocked) {
+			s.log.Warn("cannot look for changes", "mailbox", v.box.Name(), "cause", err)
+		}
+	}
+	ch := v.box.Changes(v.seen)
+	if ch.Now == v.seen && (!expunge || v.gone == v.seen) {
+		return nil
+	}
+	if expunge {
+		if gone := v.vanished(); len(gone) > 0 {
+			// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
+			for _, uid := range slices.Backward(gone) {
+				s.enc.Raw("* ").Number(int64(v.seq(uid))).Raw(" EXPUNGE").CRLF()
+			}
+			v.drop(gone)
+		}
+	}
+	var fresh []uint32
+	for i := range ch.Changed {
+		if ch.Changed[i].UID > v.top {
+			fresh = append(fresh, ch.Changed[i].UID)
+		}
+	}
+	old := v.top
+	if len(fresh) > 0 {
+		v.arrived(fresh)
+		s.writeExists()
+	}
+	s.announceKeywords()
+	for i := range ch.Changed {
+		rec := &ch.Changed[i]
+		if rec.UID > old || v.told[rec.UID] == rec.ModSeq {
+			continue
+		}
+		if seq := v.seq(rec.UID); seq != 0 {
+			s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (UID ").Number(int64(rec.UID)).Raw(" FLAGS ")
+			s.writeFlags(rec)
+			s.enc.Raw(")").CRLF()
+		}
+	}
+	v.seen = ch.Now
+	clear(v.told)
+	return nil
+}
+
+// writeExists sends EXISTS and, for IMAP4rev1, RECENT.
+func (s *session) writeExists() {
+	v := s.view
+	s.enc.Raw("* ").Number(int64(len(v.uids))).Raw(" EXISTS").CRLF()
+	if !s.rev2 {
+		i, _ := slices.BinarySearch(v.uids, v.firstRecent)
+		s.enc.Raw("* ").Number(int64(len(v.uids) - i)).Raw(" RECENT").CRLF()
+	}
+}
+
+var systemFlagNames = [...]struct {
+	bit  maildir.Flags
+	name string
+}{
+	{maildir.Answered, `\Answered`}, {maildir.Flagged, `\Flagged`}, {maildir.Deleted, `\Deleted`},
+	{maildir.Seen, `\Seen`}, {maildir.Draft, `\Draft`},
+}
+
+// writeFlags writes the FLAGS list "(\Seen $Forwarded)" of a record.
+func (s *session) writeFlags(rec *maildir.Record) {
+	s.enc.Raw("(")
+	sep := ""
+	put := func(name string) {
+		s.enc.Raw(sep).Raw(name)
+		sep = " "
+	}
+	for _, f := range systemFlagNames {
+		if rec.Flags&f.bit != 0 {
+			put(f.name)
+		}
+	}
+	if !s.rev2 && rec.UID >= s.view.firstRecent {
+		put(`\Recent`)
+	}
+	if !rec.Keywords.Empty() {
+		for slot, name := range s.view.box.KeywordNames() {
+			if name != "" && isAtom(name) && rec.Keywords.Has(slot) {
+				put(name)
+			}
+		}
+	}
+	s.enc.Raw(")")
+}
+
+// isAtom tells whether a keyword that another program wrote can be sent.
+func isAtom(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == '(' || c == ')' || c == '{' || c == '%' || c == '*' || c == '"' || c == '\\' || c == ']' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// announceKeywords sends FLAGS and PERMANENTFLAGS when the mailbox has keywords that the client has not heard of.
+func (s *session) announceKeywords() {
+	if n := len(s.view.box.KeywordNames()); n != s.view.keywords {
+		s.writeFlagLists()
+	}
+}
+
+// writeFlagLists sends the FLAGS response and the PERMANENTFLAGS code (RFC 9051 §6.3.2).
+func (s *session) writeFlagLists() {
+	v := s.view
+	names := v.box.KeywordNames()
+	v.keywords = len(names)
+	list := `\Answered \Flagged \Deleted \Seen \Draft`
+	for _, name := range names {
+		if isAtom(name) {
+			list += " " + name
+		}
+	}
+	s.enc.Raw("* FLAGS (").Raw(list).Raw(")").CRLF()
+	if v.readOnly {
+		s.enc.Raw("* OK [PERMANENTFLAGS ()] Read-only mailbox").CRLF()
+	} else {
+		s.enc.Raw("* OK [PERMANENTFLAGS (").Raw(list).Raw(` \*)] Flags permitted`).CRLF()
+	}
+}

@@ -1,0 +1,112 @@
+package maildir
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var benchMessages = flag.Int("bench.messages", 10000, "messages in the mailbox of the benchmarks")
+
+// fillBox makes a mailbox of many small messages.
+func fillBox(b *testing.B, root string) {
+	for _, d := range []string{"cur", "new", "tmp"} {
+		os.MkdirAll(filepath.Join(root, d), 0o700)
+	}
+	body := []byte("From: a@example.org\nSubject: x\n\ntext\n")
+	for i := range *benchMessages {
+		name := fmt.Sprintf("%d.M%dP1.host,S=%d,W=%d:2,S", 1500000000+i, i, len(body), len(body)+4)
+		if err := os.WriteFile(filepath.Join(root, "cur", name), body, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchOpen(b *testing.B, root, state string) (*Store, *Mailbox) {
+	s, err := OpenStore(Options{Root: root, State: state, Separator: '/', Create: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := s.Open("INBOX")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if n := len(m.UIDs()); n != *benchMessages {
+		b.Fatalf("%d messages", n)
+	}
+	return s, m
+}
+
+// BenchmarkOpen: first has neither uidlist nor state, list has the uidlist, warm has the snapshot.
+func BenchmarkOpen(b *testing.B) {
+	root := b.TempDir()
+	fillBox(b, root)
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			os.Remove(filepath.Join(root, uidlistName))
+			b.StartTimer()
+			s, m := benchOpen(b, root, "")
+			b.StopTimer()
+			m.Release()
+			s.Close()
+			b.StartTimer()
+		}
+	})
+	b.Run("list", func(b *testing.B) {
+		for b.Loop() {
+			s, m := benchOpen(b, root, "")
+			b.StopTimer()
+			m.Release()
+			s.Close()
+			b.StartTimer()
+		}
+	})
+	state := b.TempDir()
+	b.Run("warm", func(b *testing.B) {
+		s, m := benchOpen(b, root, state)
+		m.Release()
+		s.Close()
+		for b.Loop() {
+			s, m := benchOpen(b, root, state)
+			b.StopTimer()
+			m.Release()
+			s.Close()
+			b.StartTimer()
+		}
+	})
+}
+
+func BenchmarkChange(b *testing.B) {
+	root := b.TempDir()
+	fillBox(b, root)
+	s, m := benchOpen(b, root, b.TempDir())
+	defer s.Close()
+	defer m.Release()
+	op := Add
+	b.Run("flags", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := m.SetFlags(bg, m.UIDs(), FlagChange{Op: op, Flags: Flagged}); err != nil {
+				b.Fatal(err)
+			}
+			op = Add + Remove - op
+		}
+	})
+	b.Run("copy", func(b *testing.B) {
+		for b.Loop() {
+			pairs, err := m.CopyTo(bg, m.UIDs()[:1000], m)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			var uids []uint32
+			for _, p := range pairs {
+				uids = append(uids, p.Dst)
+			}
+			m.Expunge(bg, uids)
+			b.StartTimer()
+		}
+	})
+}
