@@ -179,7 +179,7 @@ func TestRenameNoReplace(t *testing.T) {
 
 func TestReadNames(t *testing.T) {
 	d := testRoot(t)
-	const n = 3000 // several buffers
+	const n = 1500 // several buffers
 	for i := range n {
 		put(t, d, fmt.Sprintf("1700000000.M%06dP1.a-host-name-of-some-length", i), "")
 	}
