@@ -1,4 +1,10 @@
 // Command roost is an IMAP server for Maildir.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"roost/internal/cli"
+)
+
+func main() { os.Exit(cli.Main()) }

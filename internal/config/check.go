@@ -160,12 +160,13 @@ func (k *checker) limits() {
 	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")
 	// RFC 9051 §5.4: at least 30 minutes.
 	k.atLeast("limits.idle_time", int64(time.Duration(l.IdleTime)/time.Second), 30*60, " s")
+	k.atLeast("limits.write_time", int64(time.Duration(l.WriteTime)/time.Second), 5, " s")
 	for key, v := range map[string]Size{"limits.line": l.Line, "limits.literal": l.Literal, "limits.command": l.Command} {
 		if v > 64<<20 {
 			k.problem(key, "%v is more than one connection may take of the memory; at most 64 MiB", v)
 		}
 	}
-	if l.Nesting > 1000 {
-		k.problem("limits.nesting", "%d is more than any mail program needs; at most 1000", l.Nesting)
+	if l.Nesting > 10_000 {
+		k.problem("limits.nesting", "%d is more than any mail program needs; at most 10000", l.Nesting)
 	}
 }

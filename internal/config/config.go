@@ -75,6 +75,7 @@ type Limits struct {
 	ConnectionsPerAddress int      `toml:"connections_per_address"`
 	LoginTime             Duration `toml:"login_time"`
 	IdleTime              Duration `toml:"idle_time"`
+	WriteTime             Duration `toml:"write_time"`
 }
 
 // Log says what is written on standard error.
@@ -97,9 +98,9 @@ func Default() *Config {
 			FailureDelay: Duration(2 * time.Second),
 		},
 		Limits: Limits{
-			Line: 64 << 10, Literal: 256 << 10, Command: 1 << 20, Nesting: 100, Append: 100 << 20, Keywords: 1000,
-			Connections: 2000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200,
-			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute),
+			Line: 128 << 10, Literal: 1 << 20, Command: 4 << 20, Nesting: 1000, Append: 100 << 20, Keywords: 1000,
+			Connections: 5000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200,
+			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

@@ -276,3 +276,6 @@ func kind(v any) string {
 	}
 	return "a date"
 }
+
+// Line is where a key was set, 0 when it was not.
+func (c *Config) Line(key string) int { return lineOf(c.lines, key) }

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"roost/internal/auth"
+	"roost/internal/config"
+	"roost/internal/serve"
+	"roost/internal/tlsconf"
+)
+
+type checkCmd struct {
+	Config string `help:"Configuration to check (default ${config})." placeholder:"FILE"`
+}
+
+// Help is shown by --help.
+func (*checkCmd) Help() string {
+	return `Everything that is wrong is reported at once, each with its place and how to mend it, and the exit status is 1. When nothing is,
+what would be served is printed and the exit status is 0.
+
+  roost check
+  roost check --config ./roost.conf`
+}
+
+func (c *checkCmd) Run(std *streams) error {
+	file := c.Config
+	if file == "" {
+		file = DefaultConfig
+	}
+	conf, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	problems := conf.Check()
+	users, more := surroundings(conf, file)
+	if problems = append(problems, more...); len(problems) > 0 {
+		return problems
+	}
+	summary(std.out, conf, file, users)
+	return nil
+}
+
+// surroundings looks at the files a configuration names.
+func surroundings(c *config.Config, file string) (users int, problems config.Problems) {
+	problem := func(key, format string, args ...any) {
+		problems = append(problems, config.Problem{File: file, Line: c.Line(key), Key: key, Text: fmt.Sprintf(format, args...)})
+	}
+	if filepath.IsAbs(c.Auth.PasswdFile) {
+		var lines []auth.Problem
+		var err error
+		users, lines, err = auth.CheckFile(c.Auth.PasswdFile, c.Auth.DefaultScheme)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			problem("auth.passwd_file", "%s does not exist; add a user with `roost user add NAME`", c.Auth.PasswdFile)
+		case err != nil:
+			problem("auth.passwd_file", "%v", err)
+		case users == 0 && len(lines) == 0:
+			problem("auth.passwd_file", "%s has no users; add one with `roost user add NAME`", c.Auth.PasswdFile)
+		}
+		for _, l := range lines {
+			problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Line: l.Line, Text: l.Text})
+		}
+	}
+	if filepath.IsAbs(c.TLS.Cert) && filepath.IsAbs(c.TLS.Key) {
+		warnings, err := tlsconf.Check(c.TLS.Cert, c.TLS.Key, c.Hostname)
+		if err != nil {
+			problem("tls.cert", "%v", err)
+		}
+		for _, w := range warnings {
+			problem("tls.cert", "%s", w)
+		}
+	}
+	if filepath.IsAbs(c.Mail.State) {
+		if err := writable(c.Mail.ServerState()); err != nil {
+			problem("mail.state", "%v", err)
+		}
+	}
+	return users, problems
+}
+
+// writable tells whether a directory can be made or written to, without doing so.
+func writable(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		fi, err := os.Stat(at)
+		if errors.Is(err, fs.ErrNotExist) && at != "/" {
+			continue
+		}
+		switch {
+		case err != nil:
+			return err
+		case !fi.IsDir():
+			return fmt.Errorf("%s is not a directory", at)
+		case unix.Access(at, unix.W_OK|unix.X_OK) != nil:
+			return fmt.Errorf("no permission to write in %s; check as the user that serves, or give it the directory", at)
+		}
+		return nil
+	}
+}
+
+// summary says what would be served.
+func summary(w io.Writer, c *config.Config, file string, users int) {
+	listed := func(l config.Strings) string {
+		if len(l) == 0 {
+			return "none"
+		}
+		return strings.Join(l, ", ")
+	}
+	cert := "self-signed, kept in " + c.Mail.ServerState()
+	if c.TLS.Cert != "" {
+		cert = c.TLS.Cert
+	}
+	var folders []string
+	for _, f := range c.Mail.Folders {
+		folders = append(folders, strings.TrimSpace(fmt.Sprintf("%s %s", f.Name, f.SpecialUse)))
+	}
+	state, err := c.Mail.UserState("{user}")
+	if err != nil {
+		state = c.Mail.State
+	}
+	fmt.Fprintf(w, "%s is good. It would serve\n", file)
+	for _, row := range [][2]string{
+		{"users", fmt.Sprintf("%d of %s", users, c.Auth.PasswdFile)},
+		{"mail", fmt.Sprintf("%s, %s, separator %q", filepath.Join(c.Mail.Home, c.Mail.Maildir), c.Mail.Layout, c.Mail.SeparatorByte())},
+		{"folders", strings.Join(folders, ", ")},
+		{"state", state},
+		{"imap", listed(c.Listen.IMAP)},
+		{"imaps", listed(c.Listen.IMAPS)},
+		{"name", serve.Hostname(c.Hostname)},
+		{"cert", cert},
+		{"passwords", "without TLS: " + c.Auth.Plaintext},
+		{"messages", "up to " + c.Limits.Append.String()},
+	} {
+		fmt.Fprintf(w, "  %-10s %s\n", row[0], row[1])
+	}
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"roost/internal/auth"
+	"roost/internal/config"
+)
+
+// passwdFile are the flags that say which file is meant.
+type passwdFile struct {
+	Config     string `help:"Configuration that names the passwd-file (default ${config})." placeholder:"FILE"`
+	PasswdFile string `name:"passwd-file" help:"The passwd-file itself." placeholder:"FILE"`
+}
+
+func (p *passwdFile) find() (path, defaultScheme string, err error) {
+	if p.PasswdFile != "" {
+		if p.Config != "" {
+			return "", "", usageError("name --config or --passwd-file, not both")
+		}
+		return p.PasswdFile, config.Default().Auth.DefaultScheme, nil
+	}
+	c, err := load(p.Config)
+	if err != nil {
+		return "", "", err
+	}
+	return c.Auth.PasswdFile, c.Auth.DefaultScheme, nil
+}
+
+type userCmd struct {
+	Add    userAddCmd    `cmd:"" help:"Add a user."`
+	Passwd userPasswdCmd `cmd:"" help:"Change a user's password."`
+	List   userListCmd   `cmd:"" help:"List the users."`
+	Remove userRemoveCmd `cmd:"" help:"Remove a user; mail stays where it is."`
+}
+
+// Help is shown by --help.
+func (*userCmd) Help() string {
+	return `The passwd-file has Dovecot's format. It is replaced at once, other lines and comments stay as they are, and a running server notices. The
+password is asked for, or read from standard input:
+
+  roost user add alice@example.org
+  roost user passwd alice@example.org < password-file
+  roost user add bob --scheme SCRAM-SHA-256 --config ./roost.conf
+  roost user list --passwd-file ./users`
+}
+
+type userAddCmd struct {
+	Name   string `arg:"" help:"Login name."`
+	Scheme string `help:"How the password is stored (default ARGON2ID)." placeholder:"SCHEME"`
+	passwdFile
+}
+
+// Help is shown by --help.
+func (*userAddCmd) Help() string { return schemesHelp + "\n\n  roost user add alice@example.org" }
+
+type userPasswdCmd struct {
+	Name   string `arg:"" help:"Login name."`
+	Scheme string `help:"How the password is stored (default ARGON2ID)." placeholder:"SCHEME"`
+	passwdFile
+}
+
+// Help is shown by --help.
+func (*userPasswdCmd) Help() string {
+	return schemesHelp + "\n\n  roost user passwd alice@example.org\n  roost user passwd alice@example.org < password-file"
+}
+
+const schemesHelp = `Schemes: ARGON2ID, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, SCRAM-SHA-256, SSHA512, PLAIN. SCRAM-SHA-256 lets mail programs log in without
+sending the password.`
+
+type userListCmd struct{ passwdFile }
+
+// Help is shown by --help.
+func (*userListCmd) Help() string {
+	return "Each line has the name and the scheme of the password.\n\n  roost user list --config ./roost.conf"
+}
+
+type userRemoveCmd struct {
+	Name string `arg:"" help:"Login name."`
+	passwdFile
+}
+
+// Help is shown by --help.
+func (*userRemoveCmd) Help() string { return "  roost user remove alice@example.org" }
+
+func (c *userAddCmd) Run(std *streams) error {
+	path, def, err := c.find()
+	if err != nil {
+		return err
+	}
+	if err := auth.ValidName(c.Name); err != nil {
+		return err
+	}
+	// Before asking for a password in vain.
+	switch users, err := auth.ListUsers(path, def); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		for _, u := range users {
+			if u.Name == c.Name {
+				return exists(c.Name, path)
+			}
+		}
+	}
+	hash, err := newPassword(std, c.Name, c.Scheme)
+	if err != nil {
+		return err
+	}
+	if err := auth.AddUser(path, c.Name, hash); err != nil {
+		if errors.Is(err, auth.ErrUserExists) {
+			return exists(c.Name, path)
+		}
+		return err
+	}
+	fmt.Fprintf(std.out, "added %s to %s\n", c.Name, path)
+	return nil
+}
+
+func exists(name, path string) error {
+	return fmt.Errorf("user %s is already in %s; change the password with `roost user passwd %s`", name, path, name)
+}
+
+func missing(name, path string, err error) error {
+	if errors.Is(err, auth.ErrNoUser) {
+		return fmt.Errorf("user %s is not in %s; see `roost user list`", name, path)
+	}
+	return err
+}
+
+func (c *userPasswdCmd) Run(std *streams) error {
+	path, def, err := c.find()
+	if err != nil {
+		return err
+	}
+	users, err := auth.ListUsers(path, def)
+	if err != nil {
+		return err
+	}
+	known := false
+	for _, u := range users {
+		known = known || u.Name == c.Name
+	}
+	if !known {
+		return missing(c.Name, path, auth.ErrNoUser)
+	}
+	hash, err := newPassword(std, c.Name, c.Scheme)
+	if err != nil {
+		return err
+	}
+	if err := auth.SetPassword(path, c.Name, hash); err != nil {
+		return missing(c.Name, path, err)
+	}
+	fmt.Fprintf(std.out, "changed the password of %s in %s\n", c.Name, path)
+	return nil
+}
+
+func (c *userListCmd) Run(std *streams) error {
+	path, def, err := c.find()
+	if err != nil {
+		return err
+	}
+	users, err := auth.ListUsers(path, def)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		fmt.Fprintf(std.out, "%s\t%s", u.Name, u.Scheme)
+		if u.Refused != "" {
+			fmt.Fprintf(std.out, "\tcannot log in: %s", u.Refused)
+		}
+		fmt.Fprintln(std.out)
+	}
+	return nil
+}
+
+func (c *userRemoveCmd) Run(std *streams) error {
+	path, _, err := c.find()
+	if err != nil {
+		return err
+	}
+	if err := auth.RemoveUser(path, c.Name); err != nil {
+		return missing(c.Name, path, err)
+	}
+	fmt.Fprintf(std.out, "removed %s from %s\n", c.Name, path)
+	return nil
+}

@@ -1,0 +1,123 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// graceful is how long a stopping server waits for its sessions.
+const graceful = 8 * time.Second
+
+// server is what serves a listener; *imap.Server.
+type server interface {
+	Serve(l net.Listener, implicitTLS bool) error
+	Shutdown(ctx context.Context) error
+}
+
+// Listeners are open sockets.
+type Listeners struct {
+	Plain, TLS []net.Listener
+}
+
+// Listen opens every address of the plan.
+func (p *Plan) Listen() (*Listeners, error) {
+	ls := &Listeners{}
+	for _, group := range []struct {
+		addrs []string
+		into  *[]net.Listener
+		flag  string
+	}{{p.Config.Listen.IMAP, &ls.Plain, "imap"}, {p.Config.Listen.IMAPS, &ls.TLS, "imaps"}} {
+		for _, a := range group.addrs {
+			l, err := net.Listen("tcp", a)
+			if err != nil {
+				ls.Close()
+				return nil, explainListen(a, err)
+			}
+			*group.into = append(*group.into, l)
+		}
+	}
+	return ls, nil
+}
+
+func explainListen(a string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use by another program; stop that or listen elsewhere", a)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission to listen on %s; start as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023", a)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is not an address of this machine; listen on one that is", a)
+	}
+	return fmt.Errorf("listening on %s: %w", a, err)
+}
+
+// All are all listeners.
+func (ls *Listeners) All() []net.Listener {
+	return append(ls.Plain[:len(ls.Plain):len(ls.Plain)], ls.TLS...)
+}
+
+// Close closes all listeners.
+func (ls *Listeners) Close() {
+	for _, l := range ls.All() {
+		l.Close()
+	}
+}
+
+// Run serves until SIGTERM or SIGINT, or ctx ends; SIGHUP reads certificate and users again. ready is called once connections are accepted.
+// A clean stop returns nil.
+func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
+	defer ls.Close()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	srv := p.newServer()
+	failed := make(chan error, len(ls.All()))
+	for _, l := range ls.Plain {
+		go func() { failed <- srv.Serve(l, false) }()
+	}
+	for _, l := range ls.TLS {
+		go func() { failed <- srv.Serve(l, true) }()
+	}
+	ready()
+	var err error
+	for running := true; running; {
+		select {
+		case <-hup:
+			p.Log.Info("SIGHUP: reading certificate and users again")
+			p.Cert.Reload()
+			p.Auth.Reload()
+		case <-ctx.Done():
+			running = false
+		case err = <-failed:
+			if err == nil {
+				err = errors.New("a listener closed by itself")
+			}
+			running = false
+		}
+	}
+	stop() // a second signal ends the process at once
+	p.Log.Info("stopping")
+	last, cancel := context.WithTimeout(context.Background(), graceful)
+	defer cancel()
+	if serr := srv.Shutdown(last); serr != nil {
+		p.Log.Warn("some sessions did not end in time", "err", serr)
+	}
+	closed := make(chan struct{})
+	go func() { p.Stores.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
+		p.Log.Warn("mail roots did not close in time; what was acknowledged is on disk")
+	}
+	return err
+}

@@ -1,0 +1,160 @@
+package serve
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"roost/internal/auth"
+	"roost/maildir"
+)
+
+// keepWarm is how long a mail root stays open after its last session: mail programs come back.
+const keepWarm = 2 * time.Minute
+
+var errStopping = errors.New("the server is stopping")
+
+// Stores shares one open mail root among all sessions of its users. Safe for concurrent use.
+type Stores struct {
+	locate func(*auth.User) (maildir.Options, error)
+	log    *slog.Logger
+	warm   time.Duration
+
+	mu      sync.Mutex // protects the rest and the counters; never held while a root is opened or closed
+	open    map[string]*shared
+	stopped bool
+}
+
+// shared is an open mail root, or one that is being opened.
+type shared struct {
+	key   string
+	ready chan struct{} // closed when store and err are set
+	store *maildir.Store
+	err   error
+	refs  int
+	timer *time.Timer   // runs while refs is 0
+	gone  chan struct{} // closed when the store is closed
+}
+
+// NewStores makes a registry that finds mail by locate.
+func NewStores(locate func(*auth.User) (maildir.Options, error), log *slog.Logger) *Stores {
+	return &Stores{locate: locate, log: log, warm: keepWarm, open: map[string]*shared{}}
+}
+
+// Open gives the user's mail root; release must be called once when the session is over.
+func (s *Stores) Open(u *auth.User) (store *maildir.Store, release func(), err error) {
+	o, err := s.locate(u)
+	if err != nil {
+		return nil, nil, err
+	}
+	for {
+		sh, mine, wait, err := s.claim(o.Root)
+		if err != nil {
+			return nil, nil, err
+		}
+		if wait != nil { // it is being closed
+			<-wait
+			continue
+		}
+		if mine {
+			if sh.err = os.MkdirAll(o.State, 0o700); sh.err == nil {
+				sh.store, sh.err = maildir.OpenStore(o)
+			}
+			close(sh.ready)
+		}
+		<-sh.ready
+		if sh.err != nil {
+			s.drop(sh)
+			return nil, nil, sh.err
+		}
+		var once sync.Once
+		return sh.store, func() { once.Do(func() { s.release(sh) }) }, nil
+	}
+}
+
+// claim counts the caller in. mine: the caller has to open the root; wait: it is being closed.
+func (s *Stores) claim(root string) (sh *shared, mine bool, wait <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil, false, nil, errStopping
+	}
+	if sh = s.open[root]; sh == nil {
+		sh = &shared{key: root, ready: make(chan struct{}), gone: make(chan struct{})}
+		s.open[root], mine = sh, true
+	} else if sh.refs < 0 {
+		return nil, false, sh.gone, nil
+	}
+	if sh.timer != nil {
+		sh.timer.Stop()
+		sh.timer = nil
+	}
+	sh.refs++
+	return sh, mine, nil, nil
+}
+
+// drop forgets a root that could not be opened.
+func (s *Stores) drop(sh *shared) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[sh.key] == sh {
+		delete(s.open, sh.key)
+	}
+}
+
+func (s *Stores) release(sh *shared) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh.refs--; sh.refs == 0 {
+		sh.timer = time.AfterFunc(s.warm, func() { s.expire(sh) })
+	}
+}
+
+// expire closes a root nobody came back to.
+func (s *Stores) expire(sh *shared) {
+	s.mu.Lock()
+	if sh.refs != 0 || s.open[sh.key] != sh {
+		s.mu.Unlock()
+		return
+	}
+	sh.refs = -1 // nobody takes it any more
+	s.mu.Unlock()
+	s.shut(sh)
+}
+
+func (s *Stores) shut(sh *shared) {
+	if err := sh.store.Close(); err != nil {
+		s.log.Error("closing a mail root", "maildir", sh.key, "err", err)
+	}
+	s.drop(sh)
+	close(sh.gone)
+}
+
+// Close closes every root. The sessions must be over.
+func (s *Stores) Close() {
+	s.mu.Lock()
+	s.stopped = true
+	var mine, others []*shared
+	for _, sh := range s.open {
+		if sh.refs < 0 {
+			others = append(others, sh)
+			continue
+		}
+		sh.refs = -1
+		if sh.timer != nil {
+			sh.timer.Stop()
+		}
+		mine = append(mine, sh)
+	}
+	s.mu.Unlock()
+	for _, sh := range mine {
+		if <-sh.ready; sh.err == nil {
+			s.shut(sh)
+		}
+	}
+	for _, sh := range others {
+		<-sh.gone
+	}
+}
