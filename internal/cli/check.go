@@ -42,6 +42,7 @@ func (c *checkCmd) Run(std *streams) error {
 	problems := conf.Check()
 	users, more := surroundings(conf, file)
 	if problems = append(problems, more...); len(problems) > 0 {
+		problems.Sort()
 		return problems
 	}
 	summary(std.out, conf, file, users)
@@ -90,7 +91,7 @@ func surroundings(c *config.Config, file string) (users int, problems config.Pro
 func writable(dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
 		fi, err := os.Stat(at)
-		if errors.Is(err, fs.ErrNotExist) && at != "/" {
+		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != "/" {
 			continue
 		}
 		switch {

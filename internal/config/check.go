@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -59,7 +58,7 @@ func (c *Config) Check() Problems {
 	k.limits()
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "text", "json")
-	slices.SortStableFunc(k.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key)) })
+	k.problems.Sort()
 	return k.problems
 }
 
@@ -69,7 +68,7 @@ func (k *checker) listen() {
 		for _, a := range list {
 			if err := CheckAddress(a); err != nil {
 				k.problem(key, "%v", err)
-			} else if seen[a] {
+			} else if seen[a] && !strings.HasSuffix(a, ":0") { // port 0 is any free one
 				k.problem(key, "%q is listed twice", a)
 			}
 			seen[a] = true

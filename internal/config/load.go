@@ -37,6 +37,13 @@ func (p Problem) String() string {
 // Problems are all mistakes found, in the order of the file.
 type Problems []Problem
 
+// Sort puts them in that order, file by file.
+func (p Problems) Sort() {
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Key, b.Key))
+	})
+}
+
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i := range p {
@@ -75,7 +82,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	c.file, c.lines = file, l.lines
 	l.table("", tree, reflect.ValueOf(c).Elem())
 	if len(l.problems) > 0 {
-		slices.SortStableFunc(l.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key)) })
+		l.problems.Sort()
 		return nil, l.problems
 	}
 	return c, nil
