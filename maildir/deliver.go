@@ -303,6 +303,11 @@ func (u *update) commit(queue []*commit) (err error) {
 			next++
 		}
 	}
+	// Keywords beyond the letters have no place in the name. Without the line of their message they mean nothing, so they can
+	// come first.
+	if err := u.writeMore(placed); err != nil {
+		return err
+	}
 	if err := u.appendList(lines, next-1); err != nil {
 		return err
 	}
@@ -311,13 +316,11 @@ func (u *update) commit(queue []*commit) (err error) {
 		for i, it := range c.items {
 			r := m.addRecord(c.uids[i], sighting{name: it.fileName(), in: it.in}, it.extra)
 			r.size, r.wire, r.time = it.size, it.wire, it.time
-			m.setMore(r, it.kw.More)
+			m.recs.setMore(r, it.kw.More)
 		}
 	}
 	m.mu.Unlock()
-	// Keywords beyond the letters have no place in the name. They are written last: without the line of the message they
-	// would mean nothing.
-	return u.flushMore()
+	return nil
 }
 
 func (it *item) fileName() string {

@@ -3,6 +3,7 @@ package maildir
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 )
 
@@ -238,24 +239,38 @@ func (rs *records) setMore(r *record, slots []uint16) {
 
 // flushMore writes roost-keywords if it is behind.
 func (u *update) flushMore() error {
+	if !u.m.keywords.unsaved {
+		return nil
+	}
+	return u.writeMore(nil)
+}
+
+// writeMore writes roost-keywords from memory and for messages that are about to be committed, if there is anything to write.
+func (u *update) writeMore(placed []*commit) error {
 	m := u.m
-	if !m.keywords.unsaved {
+	stored := make(map[string][]uint16, len(m.recs.more))
+	for uid, slots := range m.recs.more {
+		stored[string(m.recs.baseOf(m.recs.find(uid)))] = slots
+	}
+	need := m.keywords.unsaved
+	for _, c := range placed {
+		for _, it := range c.items {
+			if len(it.kw.More) > 0 {
+				stored[it.fn.base] = it.kw.More
+				need = true
+			}
+		}
+	}
+	if !need {
 		return nil
 	}
 	p, err := m.box.perm()
 	if err != nil {
 		return err
 	}
-	stored := make(map[string][]uint16, len(m.recs.more))
 	fi, err := writeMoreKeywords(m.box, p, func(emit func(base string, names []string)) {
-		for i := range m.recs.list {
-			r := &m.recs.list[i]
-			if r.state&hasMore != 0 {
-				slots := m.recs.more[r.uid]
-				base := string(m.recs.baseOf(r))
-				stored[base] = slots
-				emit(base, m.keywords.namesOf(Keywords{More: slots}))
-			}
+		for _, base := range slices.Sorted(maps.Keys(stored)) {
+			emit(base, m.keywords.namesOf(Keywords{More: stored[base]}))
 		}
 	})
 	if err != nil {

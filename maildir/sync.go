@@ -115,8 +115,15 @@ func (u *update) run(fn func(*update) error) error {
 		return err
 	}
 	err := fn(u)
+	if err != nil {
+		// Something was left half done or was undone: look at what is there before believing anything.
+		u.m.mu.Lock()
+		u.m.hints.all = true
+		u.m.mu.Unlock()
+		return err
+	}
 	u.settle()
-	return err
+	return nil
 }
 
 // withLocks runs fn with the locks held and wakes those who wait if something changed.
