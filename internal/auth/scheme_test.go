@@ -81,6 +81,12 @@ func TestSchemes(t *testing.T) {
 		}
 		// Only the first octets count in one of these.
 		long := s.scheme == "PLAIN-TRUNC" && strings.Contains(stored, "}3-")
+		if strings.HasPrefix(s.kind, "ARGON2") || strings.HasPrefix(s.kind, "CRYPT$y") {
+			if s.verify(user, "secre") { // slow on purpose: one is enough
+				t.Errorf("%s accepts a wrong password", stored)
+			}
+			continue
+		}
 		for _, wrong := range []string{"Secret", "", "se"} {
 			if s.verify(user, wrong) {
 				t.Errorf("%s accepts %q", stored, wrong)

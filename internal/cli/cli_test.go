@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,11 +32,24 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	out    string // standard output until it served
-	errs   bytes.Buffer
+	errs   output
 	plain  string // addresses
 	tls    string
 	exited chan error
 }
+
+// output is written by one goroutine and read by another.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.buf.String() }
 
 // start runs the real binary until it says that it serves.
 func start(t *testing.T, env []string, args ...string) *process {
@@ -135,6 +149,7 @@ func (i *imapConn) ok(command string) {
 }
 
 func TestServeMaildir(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	args := []string{"serve", filepath.Join(dir, "Maildir"), "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0", "--user", "me", "--state", filepath.Join(dir, "state")}
 	p := start(t, []string{"ROOST_PASSWORD="}, args...)
@@ -200,6 +215,7 @@ func fingerprint(out string) string {
 }
 
 func TestServeConfiguration(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -239,6 +255,9 @@ listen.imaps = "127.0.0.1:0"
 		if _, err := os.Stat(filepath.Join(dir, "state", "users", user)); err != nil {
 			t.Error(err)
 		}
+	}
+	if t.Failed() {
+		t.Log(p.errs.String())
 	}
 	if got := dial(t, p.plain, false).do("LOGIN eve four"); !strings.HasPrefix(got, "NO [UNAVAILABLE]") {
 		t.Errorf("an unsupported mail location: %s", got)

@@ -13,18 +13,18 @@ import (
 // locate finds a user's mail: what the passwd-file says wins over the configuration.
 func locate(m *config.Mail, keywords int, u *auth.User) (maildir.Options, error) {
 	o := maildir.Options{Create: true, MaxKeywords: keywords}
-	home, err := homeOf(m, u)
-	if err != nil {
-		return o, err
-	}
+	var err error
 	if o.State, err = m.UserState(u.Name); err != nil {
 		return o, err
 	}
 	own := *m
 	if u.Mail == "" {
-		o.Root, err = m.UserMaildir(u.Name, home)
+		var home string
+		if home, err = homeOf(m, u); err == nil {
+			o.Root, err = m.UserMaildir(u.Name, home)
+		}
 	} else {
-		o.Root, err = userMail(&own, u, home)
+		o.Root, err = userMail(&own, u, func() (string, error) { return homeOf(m, u) })
 	}
 	if err != nil {
 		return o, err
@@ -43,7 +43,7 @@ func homeOf(m *config.Mail, u *auth.User) (string, error) {
 	if u.Home == "" {
 		return m.UserHome(u.Name)
 	}
-	home, err := expandPercent(u.Home, u.Name, "")
+	home, err := expandPercent(u.Home, u.Name, nil)
 	if err == nil && !filepath.IsAbs(home) {
 		err = fmt.Errorf("home of user %q: %q is not an absolute path", u.Name, home)
 	}
@@ -51,8 +51,9 @@ func homeOf(m *config.Mail, u *auth.User) (string, error) {
 }
 
 // userMail reads Dovecot's mail location, maildir:PATH[:KEY=VALUE…], and sets the layout it names in m. Where indexes are is Dovecot's
-// business; what would put mail or control files elsewhere is refused, because serving without it would do harm.
-func userMail(m *config.Mail, u *auth.User, home string) (string, error) {
+// business; what would put mail or control files elsewhere is refused, because serving without it would do harm. home is asked only when the
+// location needs it.
+func userMail(m *config.Mail, u *auth.User, home func() (string, error)) (string, error) {
 	wrong := func(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("userdb_mail of user %q: %s", u.Name, fmt.Sprintf(format, args...))
 	}
@@ -78,16 +79,16 @@ func userMail(m *config.Mail, u *auth.User, home string) (string, error) {
 	switch {
 	case err != nil:
 		return wrong("%v", err)
-	case path == "~":
-		path = home
-	case strings.HasPrefix(path, "~/"):
-		path = filepath.Join(home, path[2:])
-	case strings.HasPrefix(path, "~"):
+	case filepath.IsAbs(path):
+		return filepath.Clean(path), nil
+	case strings.HasPrefix(path, "~") && path != "~" && !strings.HasPrefix(path, "~/"):
 		return wrong("the home directory of another user, %q", path)
-	case !filepath.IsAbs(path):
-		path = filepath.Join(home, path)
 	}
-	return filepath.Clean(path), nil
+	base, err := home()
+	if err != nil {
+		return wrong("%v", err)
+	}
+	return filepath.Join(base, strings.TrimPrefix(path, "~")), nil
 }
 
 // percents are Dovecot's variables as fields of our templates; 2.3 has letters, 2.4 has names.
@@ -97,7 +98,7 @@ var percents = map[string]string{
 }
 
 // expandPercent fills in Dovecot's variables: %u %n %d %h and %{user}, %{user|username}, %{user|domain}, %{home}.
-func expandPercent(s, user, home string) (string, error) {
+func expandPercent(s, user string, home func() (string, error)) (string, error) {
 	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(s, "%")
@@ -123,8 +124,12 @@ func expandPercent(s, user, home string) (string, error) {
 			out.WriteString(value)
 		case name == "%":
 			out.WriteString("%")
-		case (name == "h" || name == "home") && home != "":
-			out.WriteString(home)
+		case (name == "h" || name == "home") && home != nil:
+			dir, err := home()
+			if err != nil {
+				return "", err
+			}
+			out.WriteString(dir)
 		default:
 			return "", fmt.Errorf("variable %%%s is not supported here", name)
 		}

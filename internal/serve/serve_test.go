@@ -1,0 +1,234 @@
+package serve
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"roost/internal/auth"
+	"roost/internal/config"
+	"roost/maildir"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func TestLocate(t *testing.T) {
+	mail := config.Default().Mail
+	mail.Home, mail.State = "/vmail/{domain}/{name}", "/state"
+	for _, c := range []struct {
+		user       auth.User
+		root       string
+		layout     maildir.Layout
+		sep        byte
+		mistakenly string // part of the error
+	}{
+		{auth.User{Name: "a@b"}, "/vmail/b/a/Maildir", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a", Home: "/home/a"}, "/home/a/Maildir", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a", Home: "/home/%n"}, "/home/a/Maildir", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a@b", Mail: "maildir:~/mail"}, "/vmail/b/a/mail", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a@b", Mail: "maildir:~"}, "/vmail/b/a", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a@b", Mail: "maildir:mail/"}, "/vmail/b/a/mail", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a@b", Mail: "maildir:~/m:LAYOUT=fs:INDEX=/x"}, "/vmail/b/a/m", maildir.FS, '/', ""},
+		{auth.User{Name: "a", Mail: "maildir:/m/%u"}, "/m/a", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a@b", Mail: "maildir:%h/x-%{user | domain}-%d-%n-%%"}, "/vmail/b/a/x-b-b-a-%", maildir.MaildirPP, '.', ""},
+		{auth.User{Name: "a"}, "", 0, 0, "{domain}"},
+		{auth.User{Name: "..", Home: "/h"}, "", 0, 0, "cannot be part of a path"},
+		{auth.User{Name: "a/b", Home: "/h"}, "", 0, 0, "cannot be part of a path"},
+		{auth.User{Name: "a@b", Home: "home"}, "", 0, 0, "not an absolute path"},
+		{auth.User{Name: "a", Mail: "maildir:/m/%d"}, "", 0, 0, "{domain}"},
+		{auth.User{Name: "a@b", Mail: "mbox:~/mail"}, "", 0, 0, "not a maildir:"},
+		{auth.User{Name: "a@b", Mail: "maildir:~/m:CONTROL=/c"}, "", 0, 0, "CONTROL= is not supported"},
+		{auth.User{Name: "a@b", Mail: "maildir:~/m:LAYOUT=index"}, "", 0, 0, "LAYOUT=index"},
+		{auth.User{Name: "a@b", Mail: "maildir:~root/m"}, "", 0, 0, "another user"},
+		{auth.User{Name: "a@b", Mail: "maildir:%{hostname}"}, "", 0, 0, "is not supported here"},
+		{auth.User{Name: "a@b", Mail: "maildir:%{user"}, "", 0, 0, "without its }"},
+		{auth.User{Name: "a@b", Mail: "maildir:/x%"}, "", 0, 0, "is not supported here"},
+	} {
+		o, err := locate(&mail, 0, &c.user)
+		if c.mistakenly != "" {
+			if err == nil || !strings.Contains(err.Error(), c.mistakenly) {
+				t.Errorf("%+v: %+v, %v", c.user, o, err)
+			}
+			continue
+		}
+		if err != nil || o.Root != c.root || o.Layout != c.layout || o.Separator != c.sep || o.State != "/state/users/"+c.user.Name || !o.Create {
+			t.Errorf("%+v: %+v, %v", c.user, o, err)
+		}
+	}
+	if mail.Layout != "maildir++" {
+		t.Error("one user's layout became everybody's")
+	}
+}
+
+func newStores(t *testing.T) *Stores {
+	t.Helper()
+	dir := t.TempDir()
+	s := NewStores(func(u *auth.User) (maildir.Options, error) {
+		if u.Name == "nobody" {
+			return maildir.Options{}, errors.New("nowhere")
+		}
+		return maildir.Options{Root: filepath.Join(dir, u.Name), State: filepath.Join(dir, "state", u.Name), Separator: '.', Create: u.Name != "absent"}, nil
+	}, quiet)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestStoresAreShared(t *testing.T) {
+	s := newStores(t)
+	alice, bob := &auth.User{Name: "alice"}, &auth.User{Name: "bob"}
+	a, releaseA, err := s.Open(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, releaseB, err := s.Open(alice)
+	if err != nil || a != b {
+		t.Errorf("one user has two mail roots: %v", err)
+	}
+	c, releaseC, err := s.Open(bob)
+	if err != nil || c == a {
+		t.Errorf("two users share a mail root: %v", err)
+	}
+	releaseA()
+	releaseA() // once is enough
+	if ok, err := b.Exists("INBOX"); err != nil || !ok {
+		t.Errorf("closed while in use: %v", err)
+	}
+	releaseB()
+	releaseC()
+	d, release, err := s.Open(alice)
+	if err != nil || d != a {
+		t.Errorf("not kept warm: %v", err)
+	}
+	release()
+	for _, name := range []string{"nobody", "absent"} {
+		if _, _, err := s.Open(&auth.User{Name: name}); err == nil {
+			t.Errorf("%s has mail", name)
+		}
+		if _, _, err := s.Open(&auth.User{Name: name}); err == nil {
+			t.Errorf("%s has mail at the second try", name)
+		}
+	}
+	s.Close()
+	if _, _, err := s.Open(alice); err != errStopping {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestStoresCloseWhenIdle(t *testing.T) {
+	s := newStores(t)
+	s.warm = time.Millisecond
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 30 {
+				store, release, err := s.Open(&auth.User{Name: "alice"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if ok, err := store.Exists("INBOX"); err != nil || !ok {
+					t.Errorf("a store in use is closed: %v", err)
+				}
+				release()
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		n := len(s.open)
+		s.mu.Unlock()
+		if n == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d mail roots stay open", n)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	s, err := OpenState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenState(dir); err == nil || !strings.Contains(err.Error(), "another roost (pid ") {
+		t.Errorf("locked twice: %v", err)
+	}
+	key, err := s.Secret()
+	if err != nil || len(key) != 32 {
+		t.Fatal(err)
+	}
+	password, err := s.Password()
+	if err != nil || len(password) != 24 {
+		t.Fatalf("%q, %v", password, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err = OpenState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if again, err := s.Secret(); err != nil || string(again) != string(key) {
+		t.Errorf("the secret changed: %v", err)
+	}
+	if again, err := s.Password(); err != nil || again != password {
+		t.Errorf("the password changed: %v", err)
+	}
+	for _, name := range []string{secretName, passwordName, lockName} {
+		if fi, err := os.Stat(filepath.Join(dir, name)); err != nil || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s is not private: %v", name, err)
+		}
+	}
+	if NewPassword() == NewPassword() {
+		t.Error("passwords repeat")
+	}
+}
+
+func TestDefaultState(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/xdg")
+	a, err := DefaultState("/home/a/Maildir")
+	b, _ := DefaultState("/home/b/Maildir")
+	if err != nil || a == b || !strings.HasPrefix(a, "/xdg/roost/Maildir-") {
+		t.Errorf("%q, %q, %v", a, b, err)
+	}
+	t.Setenv("XDG_STATE_HOME", "relative")
+	t.Setenv("HOME", "/home/me")
+	if a, _ := DefaultState("/home/a/.Maildir"); !strings.HasPrefix(a, "/home/me/.local/state/roost/Maildir-") {
+		t.Error(a)
+	}
+}
+
+func TestExamine(t *testing.T) {
+	dir := t.TempDir()
+	for _, sub := range []string{"empty", "m/cur", "m/new", "fs/cur", "fs/new", "fs/A/cur", "both/cur", "both/new", "both/A/cur", "both/.B/cur", "docs/x"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		ok, fresh bool
+		layout    string
+	}{
+		"absent": {true, true, "maildir++"}, "empty": {true, true, "maildir++"}, "m": {true, false, "maildir++"},
+		"fs": {true, false, "fs"}, "both": {true, false, "maildir++"}, "docs": {false, false, "maildir++"}, ".": {false, false, "maildir++"},
+	} {
+		root, fresh, err := examine(filepath.Join(dir, name))
+		if (err == nil) != c.ok || fresh != c.fresh {
+			t.Errorf("%s: fresh %v, %v", name, fresh, err)
+		}
+		if err == nil && layoutOf(root) != c.layout {
+			t.Errorf("%s: layout %s", name, layoutOf(root))
+		}
+	}
+}
