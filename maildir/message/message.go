@@ -42,12 +42,29 @@ type Limits struct {
 // DefaultLimits suit any real mail.
 var DefaultLimits = Limits{Depth: 100, Parts: 10000, HeaderBytes: 1 << 20, Params: 1000, Addresses: 10000}
 
-// Parse reads the whole message once. It never fails on broken mail, only on read errors.
-func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) { panic("message: being written") }
-
 // Find returns the part that an IMAP part number names (RFC 9051 §6.4.5: numbers descend through multiparts and
 // embedded messages; part 1 of a non-multipart is its body), or nil.
-func (m *Message) Find(path []uint32) *Part { panic("message: being written") }
+func (m *Message) Find(path []uint32) *Part {
+	if len(path) == 0 {
+		return nil
+	}
+	p := m.Root
+	for _, n := range path {
+		if p.Message != nil {
+			p = p.Message
+		}
+		switch {
+		case isMultipart(p):
+			if n < 1 || uint64(n) > uint64(len(p.Children)) {
+				return nil
+			}
+			p = p.Children[n-1]
+		case n != 1:
+			return nil
+		}
+	}
+	return p
+}
 
 // Meta is what is known of a message without opening it: the cache stores its Marshal form.
 type Meta struct {
@@ -59,30 +76,9 @@ type Meta struct {
 	SentTime      int64  // Date header as seconds since the epoch UTC; MinInt64 when unparsable
 	Header        []byte // raw lines (as stored) of the fields in CachedFields, in message order
 	HasAllHeader  bool   // Header holds every field of the message
-	tree          []byte
+	tree          []byte // Part tree, see appendTree
+	dropped       uint64 // bit i: CachedFields[i] is in the message but not (all) in Header
 }
-
-// NewMeta collects the cached facts from a parsed message; r is needed for header bytes.
-func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) { panic("message: being written") }
-
-// AppendBinary appends the cache form. UnmarshalMeta is its inverse and rejects anything torn or from another version.
-func (m *Meta) AppendBinary(dst []byte) []byte { panic("message: being written") }
-
-// UnmarshalMeta reads the cache form; the slices of the result alias b.
-func UnmarshalMeta(b []byte) (*Meta, error) { panic("message: being written") }
-
-// Message rebuilds the part tree (offsets, types, encodings) from the cached facts, without the file.
-func (m *Meta) Message() *Message { panic("message: being written") }
-
-// Cached tells whether Header answers questions about this field (any case): it is one of CachedFields, or HasAllHeader.
-func (m *Meta) Cached(field string) bool { panic("message: being written") }
-
-// CachedFields lists the header fields kept in Meta.Header, lower case, sorted: those of ENVELOPE plus
-// References, List-Id, Content-Type, … that clients fetch for their message lists.
-var CachedFields []string
-
-// Fields iterates over the header lines in raw header bytes: name and the whole raw field including its line end(s).
-func Fields(header []byte, fn func(name, raw []byte) bool) { panic("message: being written") }
 
 // FieldValue decodes a raw field: what is behind the colon, unfolded, encoded words (RFC 2047) decoded, raw 8-bit taken as
 // UTF-8 when valid, else as Windows-1252.

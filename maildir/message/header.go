@@ -1,0 +1,93 @@
+package message
+
+import "bytes"
+
+// Fields iterates over the header lines in raw header bytes: name and the whole raw field including its line end(s). What is no field (a line
+// without colon or with nothing in front of it) is given with an empty name. It ends at an empty line.
+func Fields(header []byte, fn func(name, raw []byte) bool) {
+	for len(header) > 0 && !isEmptyLine(header[:min(lineLen(header), len(header))]) {
+		n := lineLen(header)
+		name := fieldName(header[:n])
+		for n < len(header) && isWSP(header[n]) {
+			n += lineLen(header[n:])
+		}
+		if !fn(name, header[:n]) {
+			return
+		}
+		header = header[n:]
+	}
+}
+
+// lineLen is the length of the first line with its LF.
+func lineLen(b []byte) int {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(b)
+}
+
+func isWSP(c byte) bool { return c == ' ' || c == '\t' }
+
+// fieldName is what stands in front of the colon of a field's first line, without white space; empty when the line is no field.
+func fieldName(line []byte) []byte {
+	i := bytes.IndexByte(line, ':')
+	if i <= 0 || isWSP(line[0]) {
+		return nil
+	}
+	return bytes.TrimRight(line[:i], " \t")
+}
+
+// fieldBody is what stands behind the colon, still folded.
+func fieldBody(raw []byte) []byte {
+	return raw[bytes.IndexByte(raw, ':')+1:]
+}
+
+// unfold appends a folded field body: line ends are removed, white space around the value, too; the white space of a fold stays
+// (RFC 5322 §2.2.3).
+func unfold(dst, body []byte) []byte {
+	body = bytes.Trim(body, " \t\r\n")
+	for len(body) > 0 {
+		n := lineLen(body)
+		dst = append(dst, trimLineEnd(body[:n])...)
+		body = body[n:]
+	}
+	return dst
+}
+
+// equalFold compares ASCII letters without case; lower must be in lower case.
+func equalFold[S, T ~string | ~[]byte](s S, lower T) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerASCII is s with its ASCII letters in lower case.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return string(appendLower(make([]byte, 0, len(s)), []byte(s)))
+		}
+	}
+	return s
+}
+
+// appendLower appends s with its ASCII letters in lower case.
+func appendLower(dst, s []byte) []byte {
+	for _, c := range s {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,174 @@
+package message
+
+import (
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+const (
+	// maxHeaderKept bounds Meta.Header; fields beyond it are dropped and Cached says so.
+	maxHeaderKept = 16 << 10
+	// maxWholeHeader is the size up to which a header is kept whole.
+	maxWholeHeader = 1 << 10
+)
+
+// CachedFields lists the header fields kept in Meta.Header, lower case, sorted: those of ENVELOPE plus those that mail programs fetch for their
+// message lists or search in.
+var CachedFields = []string{
+	"bcc", "cc", "content-type", "date", "disposition-notification-to", "from", "importance", "in-reply-to", "list-id", "list-post",
+	"list-unsubscribe", "mail-followup-to", "message-id", "mime-version", "newsgroups", "priority", "references", "reply-to", "sender",
+	"subject", "to", "x-priority",
+}
+
+// NewMeta collects the cached facts from a parsed message; r is needed for header bytes.
+func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) {
+	c := collector{
+		r:         r,
+		meta:      &Meta{Size: m.Size, Wire: m.Wire, SentDay: math.MinInt64, SentTime: math.MinInt64},
+		envelopes: make(map[*Part][]byte),
+		budget:    headerBudget * DefaultLimits.HeaderBytes,
+		addresses: DefaultLimits.Addresses,
+	}
+	if err := c.walk(m.Root, true); err != nil {
+		return nil, err
+	}
+	meta := c.meta
+	meta.Envelope = c.envelopes[m.Root]
+	w := structureWriter{envelope: c.envelopes}
+	meta.Body = w.append(nil, m.Root)
+	w.extended = true
+	meta.BodyStructure = w.append(nil, m.Root)
+	meta.tree = appendTree(nil, m.Root, 0)
+	return meta, nil
+}
+
+// collector reads the headers of a message and of those embedded in it, within one budget for all of them.
+type collector struct {
+	r         io.ReaderAt
+	meta      *Meta
+	envelopes map[*Part][]byte
+	budget    int // octets of fields that may still be kept
+	addresses int // that may still come
+}
+
+func (c *collector) walk(p *Part, isMessage bool) error {
+	if isMessage {
+		if err := c.header(p, len(c.envelopes) == 0); err != nil {
+			return err
+		}
+	}
+	if p.Message != nil {
+		return c.walk(p.Message, true)
+	}
+	for _, child := range p.Children {
+		if err := c.walk(child, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header reads the header of one message.
+func (c *collector) header(p *Part, root bool) error {
+	s := newScanner(c.r, p.HeaderOff, p.BodyOff)
+	var env envelope
+	whole := root && p.BodyOff-p.HeaderOff <= maxWholeHeader
+	left := min(c.budget, DefaultLimits.HeaderBytes)
+	c.budget -= left
+	var (
+		field    []byte  // the field being read, as far as it is kept
+		envField = -1    // its place in ENVELOPE
+		keep     = false // it goes to Meta.Header
+		cut      = false // not all of it fitted
+		index    = -1    // its place in CachedFields
+		flush    = func() {
+			if envField >= 0 {
+				c.addresses -= env.set(envField, field, c.addresses)
+				if root && envField == envDate {
+					c.meta.SentDay, c.meta.SentTime = parseDate(env.text[envDate])
+				}
+			}
+			if keep {
+				c.keep(field, index, cut)
+			}
+			field, envField, keep, cut = field[:0], -1, false, false
+		}
+	)
+	for {
+		line, complete := s.line()
+		if len(line) == 0 || isEmptyLine(line) {
+			break
+		}
+		if !isWSP(line[0]) {
+			flush()
+			var lower [64]byte
+			name := appendLower(lower[:0], fieldName(line))
+			envField = envelopeField(name)
+			index, keep = cachedField(name)
+			keep = root && (keep || whole)
+		}
+		for {
+			if envField >= 0 || keep {
+				b := line[:min(len(line), left)]
+				field = append(field, b...)
+				left -= len(b)
+				cut = cut || len(b) < len(line)
+			}
+			s.skip(len(line))
+			if complete {
+				break
+			}
+			line, complete = s.line()
+		}
+	}
+	flush()
+	c.budget += left
+	c.meta.HasAllHeader = c.meta.HasAllHeader || whole
+	c.envelopes[p] = env.appendTo(nil)
+	return s.err
+}
+
+// keep adds a raw field of the message's own header to the cache, or notes that it is not there.
+func (c *collector) keep(field []byte, index int, cut bool) {
+	if cut || len(c.meta.Header)+len(field) > maxHeaderKept {
+		c.meta.dropped |= 1 << index
+		return
+	}
+	c.meta.Header = append(c.meta.Header, field...)
+}
+
+// envelopeField is the place of a field in ENVELOPE, -1: none.
+func envelopeField(lower []byte) int {
+	for i, name := range envelopeNames {
+		if string(lower) == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// cachedField is the place of a field in CachedFields.
+func cachedField[S ~string | ~[]byte](lower S) (int, bool) {
+	return slices.BinarySearchFunc(CachedFields, lower, func(a string, b S) int { return strings.Compare(a, string(b)) })
+}
+
+// Cached tells whether Header answers questions about this field (any case): it is one of CachedFields, or HasAllHeader.
+func (m *Meta) Cached(field string) bool {
+	if m.HasAllHeader {
+		return true
+	}
+	i, ok := cachedField(lowerASCII(field))
+	return ok && m.dropped&(1<<i) == 0
+}
+
+// Message rebuilds the part tree (offsets, types, encodings) from the cached facts, without the file.
+func (m *Meta) Message() *Message {
+	t := treeReader{reader: reader{b: m.tree}, build: true}
+	root, ok := t.root(m.Size)
+	if !ok {
+		root = &Part{End: m.Size, WireBody: m.Wire, Type: "text", Subtype: "plain", Encoding: "7bit"} // a Meta nobody filled
+	}
+	return &Message{Root: root, Size: m.Size, Wire: m.Wire}
+}
