@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -21,9 +20,7 @@ var (
 // of the command has been read.
 func (s *session) cmdAppend(c *command) error {
 	err := s.appendMessages(c)
-	var syntax *wire.SyntaxError
-	var answer *response
-	if errors.As(err, &syntax) || errors.As(err, &answer) || isStoreError(err) {
+	if err != nil && !s.isConnError(err) {
 		if skip := s.rd.SkipCommand(); skip != nil {
 			return skip
 		}

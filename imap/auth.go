@@ -64,6 +64,8 @@ func (s *session) loggedIn(c *command, u *auth.User, err error) error {
 	switch {
 	case errors.Is(err, auth.ErrFailed):
 		return errAuthFailed
+	case errors.Is(err, auth.ErrPrivacyRequired):
+		return errPlaintext
 	case err != nil && s.ctx.Err() != nil:
 		return s.ctx.Err()
 	case err != nil:
@@ -84,11 +86,10 @@ func (s *session) cmdAuthenticate(c *command) error {
 		return err
 	}
 	x, err := s.srv.opt.Auth.Start(s.ctx, s.request(), req.Mechanism)
-	if err != nil {
-		if !s.passwordsAllowed() {
-			return errPlaintext
-		}
+	if errors.Is(err, auth.ErrFailed) {
 		return no(goimap.ResponseCodeCannot, "Mechanism is not supported")
+	} else if err != nil {
+		return s.loggedIn(c, nil, err)
 	}
 	response := req.Initial
 	for {

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"roost/imap/wire"
@@ -51,9 +52,9 @@ var capabilityTable = []capability{
 	{"UNAUTHENTICATE", "RFC 8437", afterLogin},
 }
 
-// passwordsAllowed tells whether a password may be sent on this connection as it is.
+// passwordsAllowed tells whether a password may be sent on this connection as it is. Where PLAIN is not offered, LOGIN is not either.
 func (s *session) passwordsAllowed() bool {
-	return s.tls != nil || s.srv.opt.AllowPlaintext(s.remote)
+	return (s.tls != nil || s.srv.opt.AllowPlaintext(s.remote)) && slices.Contains(s.srv.opt.Auth.Mechanisms(s.request()), "PLAIN")
 }
 
 // capabilities is the list as it is for this session now.

@@ -3,19 +3,36 @@ package imap
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+)
+
+const (
+	// writePiece is what a client has to take within Limits.Write, so that a slow one is told from one that reads nothing.
+	writePiece = 64 << 10
+	// TCP's own sign of life finds clients that went away without a word. Rare enough not to keep a telephone's radio awake.
+	tcpIdle, tcpInterval, tcpProbes = 15 * time.Minute, time.Minute, 4
 )
 
 // timedConn gives every read and write of a connection a deadline. Reads are bounded by what the session set last, so that a
 // client that sends nothing, or one octet a minute, goes; writes by Limits.Write, so that one that reads nothing does.
 type timedConn struct {
 	net.Conn
-	write time.Duration
+	write  time.Duration
+	broken atomic.Bool // a read or write has failed
 
-	mu     sync.Mutex // protects what follows
-	until  time.Time  // no read lasts longer; zero: forever
-	each   time.Duration
-	halted bool // reads fail: the server is shutting down
+	mu     sync.Mutex    // protects what follows
+	until  time.Time     // no read lasts longer; zero: forever
+	each   time.Duration // how long one read may take; zero: until
+	halted bool          // all reads fail
+}
+
+func newTimedConn(c net.Conn, write time.Duration) *timedConn {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		// An error means that the kernel's default applies.
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: tcpIdle, Interval: tcpInterval, Count: tcpProbes})
+	}
+	return &timedConn{Conn: c, write: write}
 }
 
 func (c *timedConn) Read(p []byte) (int, error) {
@@ -30,16 +47,22 @@ func (c *timedConn) Read(p []byte) (int, error) {
 		c.Conn.SetReadDeadline(deadline)
 	}
 	c.mu.Unlock()
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.broken.Store(true)
+	}
+	return n, err
 }
 
 func (c *timedConn) Write(p []byte) (int, error) {
 	n := 0
 	for {
 		c.Conn.SetWriteDeadline(time.Now().Add(c.write))
-		piece := p[n:min(len(p), n+1<<20)]
-		m, err := c.Conn.Write(piece)
+		m, err := c.Conn.Write(p[n:min(len(p), n+writePiece)])
 		n += m
+		if err != nil {
+			c.broken.Store(true)
+		}
 		if err != nil || n == len(p) {
 			return n, err
 		}
@@ -53,13 +76,10 @@ func (c *timedConn) limit(until time.Time, each time.Duration) {
 	c.until, c.each = until, each
 }
 
-// interrupt makes the running read and all later ones fail.
+// interrupt makes the running read and all later ones fail. Any goroutine may call it.
 func (c *timedConn) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.halted = true
 	c.Conn.SetReadDeadline(time.Unix(1, 0))
 }
-
-// poke makes the running read fail, for a goroutine that peeks.
-func (c *timedConn) poke() { c.Conn.SetReadDeadline(time.Unix(1, 0)) }

@@ -95,7 +95,7 @@ func (s *session) dispatch(f *wire.Frame) error {
 	if err == errAnswered {
 		return nil
 	}
-	if ok && r.flags&quiet == 0 && s.view != nil && !isConnError(err) {
+	if ok && r.flags&quiet == 0 && s.view != nil && !s.isConnError(err) {
 		if serr := s.sync(r.flags&polls != 0, r.flags&numbered == 0); serr != nil {
 			return serr
 		}

@@ -11,9 +11,6 @@ import (
 const idleLine = 1 << 10
 
 // cmdIdle is IDLE (RFC 2177, RFC 9051 §6.3.13). Nothing is sent while nothing happens: "still here" lines only wake telephones.
-//
-// The goroutine waits for three things at once: input, changes, the end. A helper peeks at the input and touches nothing else; the handler does
-// not read before the helper is done.
 func (s *session) cmdIdle(c *command) error {
 	if err := wire.ParseNone(c.args); err != nil {
 		return err
@@ -28,41 +25,52 @@ func (s *session) cmdIdle(c *command) error {
 	if err := s.sync(true, true); err != nil {
 		return err
 	}
+	s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
+	if err := s.await(wake, func() error { return s.sync(false, true) }); err != nil {
+		return err
+	}
+	s.conn.limit(time.Time{}, s.srv.opt.Limits.Write)
+	line, err := s.rd.ReadLine(idleLine)
+	if err != nil {
+		return err
+	}
+	// What is pipelined behind DONE stays in the reader: Apple Mail sends both in one packet.
+	if !strings.EqualFold(strings.TrimSpace(string(line)), "DONE") {
+		return bad("Expected DONE")
+	}
+	return s.sync(false, true)
+}
+
+// await sends what is buffered and waits for input; meanwhile it calls news for every value of wake and sends what that wrote. An error
+// ends the session.
+//
+// Three things are waited for at once: input, news, the end. A helper goroutine peeks at the input and touches nothing else, and nobody
+// reads before it is done.
+func (s *session) await(wake <-chan struct{}, news func() error) error {
 	if err := s.enc.Flush(); err != nil {
 		return err
 	}
-	s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
 	input := make(chan error, 1)
 	go func() { input <- s.rd.Peek() }()
+	abandon := func(err error) error {
+		s.conn.interrupt() // for good: the session is over
+		<-input
+		return err
+	}
 	for {
 		select {
 		case err := <-input:
-			if err != nil {
-				return err
-			}
-			s.conn.limit(time.Time{}, s.srv.opt.Limits.Write)
-			line, err := s.rd.ReadLine(idleLine)
-			if err != nil {
-				return err
-			}
-			if !strings.EqualFold(strings.TrimSpace(string(line)), "DONE") {
-				return bad("Expected DONE")
-			}
-			return s.sync(false, true)
+			return err
 		case <-wake:
-			err := s.sync(false, true)
+			err := news()
 			if err == nil {
 				err = s.enc.Flush()
 			}
 			if err != nil {
-				s.conn.poke()
-				<-input
-				return err
+				return abandon(err)
 			}
 		case <-s.ctx.Done():
-			s.conn.poke()
-			<-input
-			return s.ctx.Err()
+			return abandon(s.ctx.Err())
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package imap
 
 import (
-	"sort"
+	"slices"
 	"strings"
 
 	"roost/imap/wire"
@@ -10,54 +10,68 @@ import (
 // listEntry is a name that LIST may answer with.
 type listEntry struct {
 	name        string
-	exists      bool // can be selected
-	parent      bool // only holds others: \Noselect in the answer
-	subscribed  bool
-	hasChildren bool
+	exists      bool   // can be selected
+	subscribed  bool   // also when it does not exist
+	hasChildren bool   // that exist
 	use         string // special-use attribute
-	below       bool   // RECURSIVEMATCH: something below is subscribed (or special)
+	listed      bool   // the store lists it: it exists or has children
+	below       bool   // RECURSIVEMATCH: the options choose something below it
 }
 
-// listEntries collects all mailboxes, subscribed names and configured folders, by name with INBOX first.
-func (s *session) listEntries() ([]*listEntry, error) {
+// nameList is all names there are: mailboxes, their missing parents, and subscribed names.
+type nameList struct {
+	all    []*listEntry
+	byName map[string]*listEntry
+}
+
+func (l *nameList) get(name string) *listEntry {
+	e := l.byName[name]
+	if e == nil {
+		e = &listEntry{name: name}
+		l.byName[name] = e
+		l.all = append(l.all, e)
+	}
+	return e
+}
+
+// sort orders by name, INBOX first.
+func (l *nameList) sort() {
+	slices.SortFunc(l.all, func(a, b *listEntry) int {
+		if (a.name == inbox) != (b.name == inbox) {
+			if a.name == inbox {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.name, b.name)
+	})
+}
+
+// names collects what LIST and LSUB answer from.
+func (s *session) names() (*nameList, error) {
 	infos, err := s.mail.List()
 	if err != nil {
 		return nil, err
-	}
-	byName := make(map[string]*listEntry, len(infos))
-	var all []*listEntry
-	get := func(name string) *listEntry {
-		e := byName[name]
-		if e == nil {
-			e = &listEntry{name: name}
-			byName[name] = e
-			all = append(all, e)
-		}
-		return e
-	}
-	for _, in := range infos {
-		e := get(in.Name)
-		e.exists, e.parent, e.hasChildren = !in.NoSelect, in.NoSelect, in.HasChildren
 	}
 	subs, err := s.mail.Subscribed()
 	if err != nil {
 		return nil, err
 	}
+	l := &nameList{byName: make(map[string]*listEntry, len(infos)+len(subs))}
+	for _, in := range infos {
+		e := l.get(in.Name)
+		e.listed, e.exists, e.hasChildren = true, !in.NoSelect, in.HasChildren
+	}
 	for _, name := range subs {
-		get(name).subscribed = true
+		l.get(name).subscribed = true
 	}
 	for name, use := range s.specialUse() {
-		if e := byName[name]; e != nil {
+		if e := l.byName[name]; e != nil {
 			e.use = use
 		}
 	}
-	sort.Slice(all, func(i, j int) bool {
-		if a, b := all[i].name == "INBOX", all[j].name == "INBOX"; a != b {
-			return a
-		}
-		return all[i].name < all[j].name
-	})
-	return all, nil
+	l.sort()
+	return l, nil
 }
 
 // cmdList is LIST, plain (RFC 3501 §6.3.8) and extended (RFC 5258, RFC 9051 §6.3.9).
@@ -66,31 +80,36 @@ func (s *session) cmdList(c *command) error {
 	if err != nil {
 		return err
 	}
-	sep := s.mail.Separator()
-	if !req.Extended && len(req.Patterns) == 1 && req.Patterns[0] == "" {
+	if err := checkStatusItems(req.RetStatus); err != nil {
+		return err
+	}
+	l := lister{s: s, req: req, sep: s.mail.Separator()}
+	if !req.Extended && req.Patterns[0] == "" {
 		// The hierarchy separator is asked for.
-		s.enc.Raw(`* LIST (\Noselect) "`).Raw(string(sep)).Raw(`" ""`).CRLF()
+		s.enc.Raw(`* LIST (\Noselect) "`).Raw(string(l.sep)).Raw(`" ""`).CRLF()
 		return nil
 	}
-	all, err := s.listEntries()
+	for _, p := range req.Patterns {
+		if p != "" { // RFC 5258 §3: in a list of patterns, an empty one matches nothing
+			l.patterns = append(l.patterns, req.Reference+p)
+		}
+	}
+	names, err := s.names()
 	if err != nil {
 		return err
 	}
-	l := lister{s: s, req: req, sep: sep}
-	for _, p := range req.Patterns {
-		if p != "" {
-			l.patterns = append(l.patterns, foldInbox(req.Reference+p, sep))
-		}
-	}
 	if req.SelRecursiveMatch {
-		l.markParents(all)
-		all = l.withParents(all)
+		l.markParents(names)
 	}
-	for _, e := range all {
-		if l.matches(e.name) {
-			if err := l.entry(e); err != nil {
-				return err
-			}
+	for _, e := range names.all {
+		if err := s.keepalive(); err != nil {
+			return err
+		}
+		if !l.matches(e.name) {
+			continue
+		}
+		if err := l.entry(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -101,60 +120,40 @@ type lister struct {
 	s        *session
 	req      *wire.List
 	sep      byte
-	patterns []string
+	patterns []string // with the reference in front
 }
 
 func (l *lister) matches(name string) bool {
-	for _, p := range l.patterns {
-		if matchList(p, name, l.sep) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.patterns, func(p string) bool { return matchList(p, name, l.sep) })
 }
 
-// selected tells whether the selection options choose the entry itself.
-func (l *lister) selected(e *listEntry) bool {
-	if l.req.SelSubscribed && !e.subscribed {
-		return false
-	}
+// chosen tells whether the selection options choose the entry itself.
+func (l *lister) chosen(e *listEntry) bool {
 	if l.req.SelSpecialUse && e.use == "" {
 		return false
 	}
-	return l.req.SelSubscribed || e.exists || e.parent
+	if l.req.SelSubscribed {
+		return e.subscribed
+	}
+	return e.listed
 }
 
-// markParents notes for every name whether something below it is selected by the options.
-func (l *lister) markParents(all []*listEntry) {
-	chosen := map[string]bool{}
-	for _, e := range all {
-		if !l.selected(e) {
+// markParents notes on every name whether the options choose something below it, and adds the names in between that are not listed
+// (RFC 5258 §3.5).
+func (l *lister) markParents(names *nameList) {
+	for _, e := range names.all[:len(names.all):len(names.all)] {
+		if !l.chosen(e) {
 			continue
 		}
 		for name := parent(e.name, l.sep); name != ""; name = parent(name, l.sep) {
-			if chosen[name] {
+			p := names.get(name)
+			if p.below {
 				break
 			}
-			chosen[name] = true
+			p.below = true
 		}
 	}
-	for _, e := range all {
-		e.below = chosen[e.name]
-		delete(chosen, e.name)
-	}
-	l.req.Patterns = l.req.Patterns[:0]
-	for name := range chosen {
-		l.req.Patterns = append(l.req.Patterns, name) // parents that are no entries yet
-	}
-}
-
-// withParents adds entries for parents that neither exist nor are subscribed.
-func (l *lister) withParents(all []*listEntry) []*listEntry {
-	sort.Strings(l.req.Patterns)
-	for _, name := range l.req.Patterns {
-		all = append(all, &listEntry{name: name, below: true, hasChildren: true})
-	}
-	return all
+	names.sort()
 }
 
 // parent is the name one level up, "" at the top.
@@ -168,15 +167,15 @@ func parent(name string, sep byte) string {
 // entry writes the response for one name, if the options choose it.
 func (l *lister) entry(e *listEntry) error {
 	s := l.s
-	chosen := l.selected(e)
-	if !chosen && !(l.req.SelRecursiveMatch && e.below) {
+	chosen := l.chosen(e)
+	if !chosen && !e.below {
 		return nil
 	}
 	var attrs []string
 	switch {
 	case e.exists:
 	case l.req.Extended || s.rev2:
-		attrs = append(attrs, `\NonExistent`)
+		attrs = append(attrs, `\NonExistent`) // implies \Noselect (RFC 9051 §7.3.1)
 	default:
 		attrs = append(attrs, `\Noselect`)
 	}
@@ -192,28 +191,29 @@ func (l *lister) entry(e *listEntry) error {
 		attrs = append(attrs, e.use) // always: macOS never asks for them
 	}
 	s.enc.Raw("* LIST (").Raw(strings.Join(attrs, " ")).Raw(`) "`).Raw(string(l.sep)).Raw(`" `).Mailbox(e.name)
-	if l.req.SelRecursiveMatch && e.below {
-		// RFC 5258 §3.5: which selection option the children match.
-		var info []string
-		if l.req.SelSubscribed {
-			info = append(info, `"SUBSCRIBED"`)
-		}
-		if l.req.SelSpecialUse {
-			info = append(info, `"SPECIAL-USE"`)
-		}
-		if len(info) > 0 {
-			s.enc.Raw(` ("CHILDINFO" (`).Raw(strings.Join(info, " ")).Raw("))")
-		}
+	if e.below {
+		s.enc.Raw(` ("CHILDINFO" (`).Raw(l.childInfo()).Raw("))")
 	}
 	s.enc.CRLF()
-	if l.req.RetStatus != nil && e.exists {
+	if l.req.RetStatus != nil && e.exists && chosen {
 		// RFC 5819 §2: a STATUS that fails is left out.
-		if err := s.writeStatus(e.name, l.req.RetStatus); err != nil && isConnError(err) {
+		if err := s.writeStatus(e.name, l.req.RetStatus); s.isConnError(err) {
 			return err
 		}
-		return s.keepalive()
 	}
 	return nil
+}
+
+// childInfo names the selection options that something below meets (RFC 5258 §3.5). RECURSIVEMATCH never comes without another one.
+func (l *lister) childInfo() string {
+	var info []string
+	if l.req.SelSubscribed {
+		info = append(info, `"SUBSCRIBED"`)
+	}
+	if l.req.SelSpecialUse {
+		info = append(info, `"SPECIAL-USE"`)
+	}
+	return strings.Join(info, " ")
 }
 
 // cmdLsub is LSUB (RFC 3501 §6.3.9). With "%", the parent of a subscribed name that matches is answered too, as \Noselect.
@@ -222,43 +222,34 @@ func (s *session) cmdLsub(c *command) error {
 	if err != nil {
 		return err
 	}
-	sep := s.mail.Separator()
-	all, err := s.listEntries()
+	names, err := s.names()
 	if err != nil {
 		return err
 	}
-	pattern := ""
-	if len(req.Patterns) > 0 {
-		pattern = foldInbox(req.Reference+req.Patterns[0], sep)
+	sep := s.mail.Separator()
+	pattern := req.Reference + req.Patterns[0]
+	answer := func(name string, attrs string) {
+		s.enc.Raw("* LSUB (").Raw(attrs).Raw(`) "`).Raw(string(sep)).Raw(`" `).Mailbox(name).CRLF()
 	}
-	done := map[string]bool{}
-	answer := func(name, attr string) {
-		if !done[name] {
-			done[name] = true
-			s.enc.Raw("* LSUB (").Raw(attr).Raw(`) "`).Raw(string(sep)).Raw(`" `).Mailbox(name).CRLF()
-		}
-	}
-	for _, e := range all {
+	parents := map[string]bool{}
+	for _, e := range names.all {
 		if !e.subscribed {
 			continue
 		}
 		if matchList(pattern, e.name, sep) {
-			attr := ""
-			if !e.exists {
-				attr = `\Noselect`
+			if e.exists {
+				answer(e.name, "")
+			} else {
+				answer(e.name, `\Noselect`)
 			}
-			answer(e.name, attr)
-		}
-	}
-	if !strings.Contains(pattern, "%") {
-		return nil
-	}
-	for _, e := range all {
-		if !e.subscribed {
 			continue
 		}
-		for name := parent(e.name, sep); name != ""; name = parent(name, sep) {
-			if matchList(pattern, name, sep) {
+		if !strings.Contains(pattern, "%") {
+			continue
+		}
+		for name := parent(e.name, sep); name != "" && !parents[name]; name = parent(name, sep) {
+			parents[name] = true
+			if p := names.byName[name]; (p == nil || !p.subscribed) && matchList(pattern, name, sep) {
 				answer(name, `\Noselect`)
 			}
 		}

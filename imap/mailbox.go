@@ -27,24 +27,31 @@ func (s *session) cmdCreate(c *command) error {
 		return errUseAttr
 	}
 	for _, attr := range req.SpecialUse {
-		known, ok := creatableUses[strings.ToLower(attr)]
-		if !ok {
+		use = creatableUses[strings.ToLower(attr)]
+		if use == "" {
 			return errUseAttr
 		}
 		for _, taken := range s.specialUse() {
-			if strings.EqualFold(taken, known) {
+			if taken == use {
 				return errUseAttr
 			}
 		}
-		use = known
 	}
 	if err := s.mail.Create(req.Name); err != nil {
 		return err
 	}
-	if use != "" {
-		return s.mail.SetSpecialUse(strings.TrimSuffix(req.Name, string(s.mail.Separator())), use)
+	if use == "" {
+		return nil
 	}
-	return nil
+	name := strings.TrimSuffix(req.Name, string(s.mail.Separator()))
+	err = s.mail.SetSpecialUse(name, use)
+	if err != nil {
+		// RFC 6154 §3: all or nothing.
+		if undo := s.mail.Delete(name); undo != nil {
+			s.log.Warn("cannot remove a mailbox that could not be given its special use", "mailbox", name, "cause", undo)
+		}
+	}
+	return err
 }
 
 // cmdDelete is DELETE (RFC 9051 §6.3.5).
@@ -53,15 +60,25 @@ func (s *session) cmdDelete(c *command) error {
 	if err != nil {
 		return err
 	}
-	if s.view != nil && s.view.box.Name() == req.Name {
-		// Not forbidden, but nothing of the view would be true afterwards: the client loses its selection, as with a failed SELECT.
-		s.unselect()
-		s.enc.Raw("* OK [CLOSED] Mailbox is deleted").CRLF()
-	}
+	own := s.view != nil && s.view.box.Name() == req.Name
 	if err := s.mail.Delete(req.Name); err != nil {
 		return err
 	}
-	return s.mail.SetSpecialUse(req.Name, "")
+	if own {
+		// Allowed, but nothing of the view is true any more: this session loses its selection; others, who did not ask for it, their
+		// connection (errMailboxGone).
+		s.unselect()
+		s.enc.Raw("* OK [CLOSED] Selected mailbox was deleted").CRLF()
+	}
+	s.setUse(req.Name, "")
+	return nil
+}
+
+// setUse changes the special use of a mailbox that the command has changed already: a failure is no reason to say that nothing was done.
+func (s *session) setUse(name, attr string) {
+	if err := s.mail.SetSpecialUse(name, attr); err != nil {
+		s.log.Warn("cannot write down a special use", "mailbox", name, "attribute", attr, "cause", err)
+	}
 }
 
 // cmdRename is RENAME (RFC 9051 §6.3.6).
@@ -77,15 +94,14 @@ func (s *session) cmdRename(c *command) error {
 	if err := s.mail.Rename(req.From, req.To); err != nil {
 		return err
 	}
-	if req.From == "INBOX" {
+	if req.From == inbox {
 		return nil // its messages moved, it did not
 	}
 	sep := string(s.mail.Separator())
 	for name, attr := range given {
 		if rest, ok := strings.CutPrefix(name, req.From); ok && (rest == "" || strings.HasPrefix(rest, sep)) {
-			if err := errors.Join(s.mail.SetSpecialUse(name, ""), s.mail.SetSpecialUse(req.To+rest, attr)); err != nil {
-				return err
-			}
+			s.setUse(name, "")
+			s.setUse(req.To+rest, attr)
 		}
 	}
 	return nil
@@ -114,10 +130,46 @@ func (s *session) cmdStatus(c *command) error {
 	if err != nil {
 		return err
 	}
+	if err := checkStatusItems(req.Items); err != nil {
+		return err
+	}
 	return s.writeStatus(req.Name, req.Items)
 }
 
-// writeStatus writes one STATUS response.
+// statusValue computes one data item of STATUS.
+type statusValue func(s *session, box *maildir.Mailbox, st *maildir.Status) (int64, error)
+
+func counter(of func(*maildir.Status) uint32) statusValue {
+	return func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (int64, error) { return int64(of(st)), nil }
+}
+
+// statusItems are the data items of STATUS. Only SIZE may have to look at messages.
+var statusItems = map[wire.StatusItem]statusValue{
+	"MESSAGES":    counter(func(st *maildir.Status) uint32 { return st.Messages }),
+	"UIDNEXT":     counter(func(st *maildir.Status) uint32 { return st.UIDNext }),
+	"UIDVALIDITY": counter(func(st *maildir.Status) uint32 { return st.UIDValidity }),
+	"UNSEEN":      counter(func(st *maildir.Status) uint32 { return st.Unseen }),
+	"DELETED":     counter(func(st *maildir.Status) uint32 { return st.Deleted }),
+	"RECENT":      counter(func(st *maildir.Status) uint32 { return st.Recent }),
+	"SIZE": func(_ *session, box *maildir.Mailbox, _ *maildir.Status) (int64, error) { // RFC 8438
+		return box.StatusSize()
+	},
+	"APPENDLIMIT": func(s *session, _ *maildir.Mailbox, _ *maildir.Status) (int64, error) { // RFC 7889 §3
+		return s.srv.opt.Limits.Append, nil
+	},
+}
+
+// checkStatusItems refuses items of extensions that are not offered.
+func checkStatusItems(items []wire.StatusItem) error {
+	for _, it := range items {
+		if statusItems[it] == nil {
+			return bad("Unknown STATUS item " + string(it))
+		}
+	}
+	return nil
+}
+
+// writeStatus writes one STATUS response, or nothing if it cannot.
 func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 	box, err := s.mail.Open(name)
 	if err != nil {
@@ -125,12 +177,10 @@ func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 	}
 	defer box.Release()
 	st := box.Status()
-	var size int64
-	for _, it := range items {
-		if it == "SIZE" {
-			if size, err = box.StatusSize(); err != nil {
-				return err
-			}
+	values := make([]int64, len(items))
+	for i, it := range items {
+		if values[i], err = statusItems[it](s, box, &st); err != nil {
+			return err
 		}
 	}
 	s.enc.Raw("* STATUS ").Mailbox(name).Raw(" (")
@@ -138,27 +188,7 @@ func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 		if i > 0 {
 			s.enc.SP()
 		}
-		s.enc.Raw(string(it)).SP()
-		switch it {
-		case "MESSAGES":
-			s.enc.Number(int64(st.Messages))
-		case "UIDNEXT":
-			s.enc.Number(int64(st.UIDNext))
-		case "UIDVALIDITY":
-			s.enc.Number(int64(st.UIDValidity))
-		case "UNSEEN":
-			s.enc.Number(int64(st.Unseen))
-		case "DELETED":
-			s.enc.Number(int64(st.Deleted))
-		case "RECENT":
-			s.enc.Number(int64(st.Recent))
-		case "SIZE":
-			s.enc.Number(size)
-		case "APPENDLIMIT":
-			s.enc.Number(s.srv.opt.Limits.Append)
-		default:
-			s.enc.Raw("0")
-		}
+		s.enc.Raw(string(it)).SP().Number(values[i])
 	}
 	s.enc.Raw(")").CRLF()
 	return nil

@@ -1,11 +1,7 @@
 package imap
 
 import (
-	"context"
 	"errors"
-	"io"
-	"io/fs"
-	"net"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -74,33 +70,27 @@ func (s *session) answer(c *command, err error) *response {
 			return &response{goimap.StatusResponseTypeNo, k.code, text}
 		}
 	}
-	if isConnError(err) {
+	if s.isConnError(err) {
 		return nil
 	}
 	s.log.Error("command failed", "command", c.name, "cause", err)
 	return &response{goimap.StatusResponseTypeNo, goimap.ResponseCodeServerBug, "Internal error, see the server's log"}
 }
 
-// isConnError tells whether an error comes from the connection or from its end.
-func isConnError(err error) bool {
-	var ne net.Error
+// isConnError tells whether an error means the end of the connection. Once that has failed, whatever an error says, it cannot be
+// answered; before, EOF and the like are about files.
+func (s *session) isConnError(err error) bool {
 	var fatal *wire.FatalError
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return false
-	}
-	return errors.As(err, &ne) || errors.As(err, &fatal) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return err != nil && (s.conn.broken.Load() || s.ctx.Err() != nil || errors.As(err, &fatal))
 }
 
-// isStoreError tells whether an error is about mail and not about the connection.
-func isStoreError(err error) bool {
-	return err != nil && !isConnError(err)
-}
+// maxText bounds what a response line says of a name that the client sent.
+const maxText = 300
 
 // sentence is the error's text with a capital, fit for a response line.
 func sentence(err error) string {
-	b := []byte(err.Error())
+	text := err.Error()
+	b := []byte(text[:min(len(text), maxText)])
 	for i, c := range b {
 		if c < ' ' || c >= 0x7f {
 			b[i] = '?'
@@ -123,9 +113,6 @@ func (s *session) finish(c *command, err error) error {
 		if r.kind == goimap.StatusResponseTypeBye {
 			return r
 		}
-		if r.kind == goimap.StatusResponseTypeBad {
-			s.mistake()
-		}
 		kind, code, text = string(r.kind), string(r.code), r.text
 	}
 	if text == "" {
@@ -136,5 +123,8 @@ func (s *session) finish(c *command, err error) error {
 		s.enc.Raw("[").Raw(code).Raw("] ")
 	}
 	s.enc.Raw(text).CRLF()
+	if kind == "BAD" {
+		return s.mistake()
+	}
 	return nil
 }

@@ -143,7 +143,12 @@ func (srv *Server) Serve(l net.Listener, implicitTLS bool) error {
 	}
 	srv.listeners[l] = struct{}{}
 	srv.mu.Unlock()
-	defer l.Close()
+	defer func() {
+		srv.mu.Lock()
+		delete(srv.listeners, l)
+		srv.mu.Unlock()
+		l.Close()
+	}()
 	delay := 5 * time.Millisecond
 	for {
 		c, err := l.Accept()

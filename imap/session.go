@@ -1,21 +1,21 @@
 package imap
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
 
 	"roost/imap/wire"
 	"roost/internal/auth"
+	"roost/internal/tlsconf"
 	"roost/maildir"
 )
 
@@ -28,14 +28,15 @@ const (
 	selected
 )
 
-// session is one connection's protocol state. One goroutine owns it: it reads commands, runs them and writes all responses.
+// session is one connection's protocol state. One goroutine owns it: it reads commands, runs them and writes all responses. Others may
+// cancel ctx and interrupt or close conn.
 type session struct {
 	srv    *Server
 	log    *slog.Logger
 	ctx    context.Context // ends when the connection closes or the server stops
 	cancel context.CancelFunc
 	conn   *timedConn
-	tls    *tls.Conn // nil in plaintext
+	tls    *tlsconf.Conn // nil in plaintext
 	remote netip.Addr
 	rd     *wire.Reader
 	enc    *wire.Encoder
@@ -52,21 +53,30 @@ type session struct {
 	fetched   fetchMemo // section_stream.go
 	mistakes  int       // bad commands before login
 	ending    bool      // after this command the connection is closed
-	lastAlive time.Time
+	lastAlive time.Time // when keepalive looked at the connection last
 }
 
 func newSession(srv *Server, c net.Conn) *session {
 	s := &session{srv: srv, state: notAuthenticated}
-	s.conn = &timedConn{Conn: c, write: srv.opt.Limits.Write}
+	s.conn = newTimedConn(c, srv.opt.Limits.Write)
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		s.remote = a.Addr().Unmap()
 	}
-	s.log = srv.log.With("remote", s.remote.String())
+	s.log = s.logger("")
 	s.ctx, s.cancel = context.WithCancel(srv.ctx)
 	s.limitLogin()
 	s.rd = wire.NewReader(s.conn, srv.opt.Limits.beforeLogin())
 	s.enc = wire.NewEncoder(s.conn)
 	return s
+}
+
+// logger returns the log of this session, as what is known of it at the time.
+func (s *session) logger(user string) *slog.Logger {
+	log := s.srv.log.With("remote", s.remote)
+	if user != "" {
+		log = log.With("user", user)
+	}
+	return log
 }
 
 // limitLogin bounds the time until the next login.
@@ -112,14 +122,13 @@ func (s *session) next() error {
 	f, err := s.rd.ReadCommand(s.continuation)
 	var syntax *wire.SyntaxError
 	if errors.As(err, &syntax) {
-		s.mistake()
 		if s.enc.Raw(tagOf(syntax.Tag)); syntax.Code != "" {
 			s.enc.Raw(" BAD [").Raw(syntax.Code).Raw("] ")
 		} else {
 			s.enc.Raw(" BAD ")
 		}
 		s.enc.Raw(syntax.Text).CRLF()
-		return nil
+		return s.mistake()
 	}
 	if err != nil {
 		return err
@@ -135,15 +144,20 @@ func tagOf(tag string) string {
 	return tag
 }
 
-// mistake counts what no mail program sends before login. After two the connection goes: it is a port scanner, or a browser made to talk to
-// us (cross-protocol attacks).
-func (s *session) mistake() {
+// maxMistakes is how many commands before login may be bad.
+const maxMistakes = 2
+
+var errNoClient = &wire.FatalError{Text: "This is an IMAP server, and that was not IMAP"}
+
+// mistake counts what no mail program sends before login. When there are too many the connection goes: it is a port scanner, or a browser
+// made to talk to us (cross-protocol attacks).
+func (s *session) mistake() error {
 	if s.state == notAuthenticated {
-		if s.mistakes++; s.mistakes >= 2 {
-			s.ending = true
-			s.log.Info("closing: this is no IMAP client")
+		if s.mistakes++; s.mistakes >= maxMistakes {
+			return errNoClient
 		}
 	}
+	return nil
 }
 
 // bye ends the session with a word to the client, if it can still hear it.
@@ -156,6 +170,8 @@ func (s *session) bye(err error) {
 		text = "[UNAVAILABLE] Server is shutting down"
 	case errors.As(err, &answer):
 		text = answer.text
+	case err == errHandshake:
+		return // nothing we could say would be understood
 	case errors.As(err, &fatal):
 		text = fatal.Text
 		s.log.Info("closing", "cause", fatal.Text)
@@ -197,7 +213,7 @@ func (s *session) keepalive() error {
 
 // startTLS makes the connection a TLS one. Whatever the client sent in plaintext behind the command is dropped (CVE-2021-33515).
 func (s *session) startTLS() error {
-	t := tls.Server(s.conn, s.srv.opt.TLS)
+	t := tlsconf.Server(s.conn, s.srv.opt.TLS)
 	if err := t.HandshakeContext(s.ctx); err != nil {
 		return err
 	}
@@ -212,7 +228,7 @@ func (s *session) request() auth.Request {
 	req := auth.Request{Remote: s.remote}
 	if s.tls != nil {
 		cs := s.tls.ConnectionState()
-		req.TLS = &cs
+		req.TLS, req.Endpoint = &cs, s.tls.Endpoint()
 	}
 	return req
 }
@@ -232,7 +248,7 @@ func (s *session) login(u *auth.User) error {
 	s.state = authenticated
 	s.mistakes = 0
 	s.rd.SetLimits(s.srv.opt.Limits.afterLogin())
-	s.log = s.log.With("user", u.Name)
+	s.log = s.logger(u.Name)
 	s.createFolders()
 	return nil
 }
@@ -248,6 +264,7 @@ func (s *session) logout() {
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
 	s.rev2, s.utf8, s.enc.UTF8 = false, false, false
 	s.state = notAuthenticated
+	s.log = s.logger("")
 }
 
 // command is one command being run.
@@ -260,4 +277,4 @@ type command struct {
 }
 
 // isUID tells whether the command was prefixed with UID.
-func (c *command) isUID() bool { return bytes.HasPrefix([]byte(c.name), []byte("UID ")) }
+func (c *command) isUID() bool { return strings.HasPrefix(c.name, "UID ") }

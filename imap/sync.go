@@ -3,6 +3,7 @@ package imap
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -16,8 +17,8 @@ var errMailboxGone = &response{goimap.StatusResponseTypeBye, "", "Selected mailb
 // pollEvery is how often commands other than NOOP look at the directories. In between the watcher tells.
 const pollEvery = time.Second
 
-// sync asks the mailbox for changes and tells the client: EXISTS, RECENT, FLAGS, FETCH, and EXPUNGE only if expunge is set. poll: also look
-// at the directories for what other programs did.
+// sync asks the mailbox for changes and tells the client: EXPUNGE only if expunge is set, EXISTS, RECENT, FLAGS, FETCH. poll: also look at
+// the directories for what other programs did.
 func (s *session) sync(poll, expunge bool) error {
 	v := s.view
 	if v == nil {
@@ -33,34 +34,33 @@ func (s *session) sync(poll, expunge bool) error {
 			s.log.Warn("cannot look for changes", "mailbox", v.box.Name(), "cause", err)
 		}
 	}
-	ch := v.box.Changes(v.seen)
-	if ch.Now == v.seen && (!expunge || v.gone == v.seen) {
+	// One question for both positions: of two, the second would know of expunges of messages that the first called new.
+	since := v.seen
+	if expunge {
+		since = v.gone
+	}
+	ch := v.box.Changes(since)
+	if ch.Now == since {
 		return nil
 	}
 	if expunge {
-		if gone := v.vanished(); len(gone) > 0 {
-			// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
-			for _, uid := range slices.Backward(gone) {
-				s.enc.Raw("* ").Number(int64(v.seq(uid))).Raw(" EXPUNGE").CRLF()
-			}
-			v.drop(gone)
+		gone := v.vanished(&ch)
+		// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
+		for _, uid := range slices.Backward(gone) {
+			s.enc.Raw("* ").Number(int64(v.seq(uid))).Raw(" EXPUNGE").CRLF()
 		}
-	}
-	var fresh []uint32
-	for i := range ch.Changed {
-		if ch.Changed[i].UID > v.top {
-			fresh = append(fresh, ch.Changed[i].UID)
-		}
+		v.drop(gone)
+		v.gone = ch.Now
 	}
 	old := v.top
-	if len(fresh) > 0 {
+	if fresh := v.unheard(ch.Changed); len(fresh) > 0 {
 		v.arrived(fresh)
 		s.writeExists()
 	}
 	s.announceKeywords()
 	for i := range ch.Changed {
 		rec := &ch.Changed[i]
-		if rec.UID > old || v.told[rec.UID] == rec.ModSeq {
+		if rec.UID > old || v.knows(rec) {
 			continue
 		}
 		if seq := v.seq(rec.UID); seq != 0 {
@@ -70,7 +70,7 @@ func (s *session) sync(poll, expunge bool) error {
 		}
 	}
 	v.seen = ch.Now
-	clear(v.told)
+	v.told = nil
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (s *session) writeFlags(rec *maildir.Record) {
 	}
 	if !rec.Keywords.Empty() {
 		for slot, name := range s.view.box.KeywordNames() {
-			if name != "" && isAtom(name) && rec.Keywords.Has(slot) {
+			if isAtom(name) && rec.Keywords.Has(slot) {
 				put(name)
 			}
 		}
@@ -130,7 +130,7 @@ func isAtom(name string) bool {
 
 // announceKeywords sends FLAGS and PERMANENTFLAGS when the mailbox has keywords that the client has not heard of.
 func (s *session) announceKeywords() {
-	if n := len(s.view.box.KeywordNames()); n != s.view.keywords {
+	if !slices.Equal(s.view.box.KeywordNames(), s.view.keywords) {
 		s.writeFlagLists()
 	}
 }
@@ -139,13 +139,15 @@ func (s *session) announceKeywords() {
 func (s *session) writeFlagLists() {
 	v := s.view
 	names := v.box.KeywordNames()
-	v.keywords = len(names)
-	list := `\Answered \Flagged \Deleted \Seen \Draft`
+	v.keywords = names
+	var b strings.Builder
+	b.WriteString(`\Answered \Flagged \Deleted \Seen \Draft`)
 	for _, name := range names {
 		if isAtom(name) {
-			list += " " + name
+			b.WriteString(" " + name)
 		}
 	}
+	list := b.String()
 	s.enc.Raw("* FLAGS (").Raw(list).Raw(")").CRLF()
 	if v.readOnly {
 		s.enc.Raw("* OK [PERMANENTFLAGS ()] Read-only mailbox").CRLF()

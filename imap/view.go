@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"slices"
 
 	"roost/imap/wire"
@@ -20,7 +21,7 @@ type view struct {
 	gone        maildir.ModSeq
 	told        map[uint32]maildir.ModSeq // changes after seen that the client knows because it made them
 	firstRecent uint32                    // UIDs ≥ this are \Recent in this session
-	keywords    int                       // how many keyword slots have been announced in FLAGS
+	keywords    []string                  // what has been announced in FLAGS
 }
 
 // newView begins with what the mailbox holds now.
@@ -87,10 +88,18 @@ func sameEnds(all, uids []uint32) bool {
 	return len(uids) == 0 || &all[0] == &uids[0] || slices.Equal(all[:len(uids)], uids)
 }
 
-// vanished returns the messages of the view that are gone from the mailbox, ascending, and moves gone to now.
-func (v *view) vanished() (gone []uint32) {
-	ch := v.box.Changes(v.gone)
-	v.gone = ch.Now
+// unheard returns the UIDs among changed of messages that the client has not been told of, ascending.
+func (v *view) unheard(changed []maildir.Record) []uint32 {
+	i, _ := slices.BinarySearchFunc(changed, v.top+1, func(r maildir.Record, uid uint32) int { return cmp.Compare(r.UID, uid) })
+	fresh := make([]uint32, 0, len(changed)-i)
+	for ; i < len(changed); i++ {
+		fresh = append(fresh, changed[i].UID)
+	}
+	return fresh
+}
+
+// vanished returns the messages of the view that are gone from the mailbox according to the changes since v.gone, ascending.
+func (v *view) vanished(ch *maildir.Changes) (gone []uint32) {
 	if !ch.Unknown {
 		for _, uid := range ch.Expunged {
 			if v.seq(uid) != 0 {
@@ -99,6 +108,7 @@ func (v *view) vanished() (gone []uint32) {
 		}
 		return gone
 	}
+	// Whatever goes or comes after ch is in the next changes: a message that is gone twice is looked for in vain the second time.
 	left := v.box.UIDs()
 	for _, uid := range v.uids {
 		for len(left) > 0 && left[0] < uid {
@@ -113,6 +123,9 @@ func (v *view) vanished() (gone []uint32) {
 
 // drop takes expunged messages (ascending) out of the view.
 func (v *view) drop(gone []uint32) {
+	if len(gone) == 0 {
+		return
+	}
 	left := make([]uint32, 0, len(v.uids)-len(gone))
 	for _, uid := range v.uids {
 		if len(gone) > 0 && gone[0] == uid {
