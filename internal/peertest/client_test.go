@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +125,64 @@ type message struct {
 type mailbox struct {
 	validity, next string
 	messages       []message
+}
+
+var (
+	fetchedUID   = regexp.MustCompile(`\bUID (\d+)`)
+	fetchedFlags = regexp.MustCompile(`\bFLAGS \(([^)]*)\)`)
+	fetchedDate  = regexp.MustCompile(`\bINTERNALDATE "([^"]*)"`)
+	fetchedBody  = regexp.MustCompile(`\bBODY\[\] \{(\d+)\}\r\n`)
+	codeValidity = regexp.MustCompile(`^\* OK \[UIDVALIDITY (\d+)\]`)
+	codeNext     = regexp.MustCompile(`^\* OK \[UIDNEXT (\d+)\]`)
+)
+
+// read looks at a whole mailbox without changing it.
+func (c *client) read(name string) (mailbox, error) {
+	var m mailbox
+	lines, _, err := c.do(fmt.Sprintf("EXAMINE %q", name))
+	if err != nil {
+		return m, err
+	}
+	for _, l := range lines {
+		if v := codeValidity.FindStringSubmatch(l); v != nil {
+			m.validity = v[1]
+		} else if v := codeNext.FindStringSubmatch(l); v != nil {
+			m.next = v[1]
+		}
+	}
+	lines, _, err = c.do("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])")
+	for _, l := range lines {
+		if msg, ok := fetched(l); ok {
+			m.messages = append(m.messages, msg)
+		}
+	}
+	return m, err
+}
+
+// fetched reads a FETCH response that has a UID.
+func fetched(line string) (message, bool) {
+	var msg message
+	if at := fetchedBody.FindStringSubmatchIndex(line); at != nil {
+		size, _ := strconv.Atoi(line[at[2]:at[3]])
+		end := min(at[1]+size, len(line))
+		msg.body = line[at[1]:end]
+		line = line[:at[0]] + line[end:]
+	}
+	uid := fetchedUID.FindStringSubmatch(line)
+	if uid == nil || !strings.Contains(line, " FETCH (") {
+		return msg, false
+	}
+	n, _ := strconv.ParseUint(uid[1], 10, 32)
+	msg.uid = uint32(n)
+	if m := fetchedFlags.FindStringSubmatch(line); m != nil {
+		flags := slices.DeleteFunc(strings.Fields(m[1]), func(f string) bool { return f == `\Recent` })
+		slices.Sort(flags)
+		msg.flags = strings.Join(flags, " ")
+	}
+	if m := fetchedDate.FindStringSubmatch(line); m != nil {
+		msg.date = m[1]
+	}
+	return msg, true
 }
 
 // text is one line for each fact, so that differences can be read.

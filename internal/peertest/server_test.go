@@ -59,7 +59,7 @@ func (r *roost) start() {
 		r.addr, r.tls = "127.0.0.1:0", "127.0.0.1:0"
 	}
 	r.cmd = exec.Command(bin, "serve", r.maildir, "--listen", r.addr, "--listen-tls", r.tls, "--user", login, "--state", r.state)
-	r.cmd.Env = append(os.Environ(), "ROOST_PASSWORD="+password)
+	r.cmd.Env = append(os.Environ(), "ROOST_PASSWORD="+password, "TZ=UTC")
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if r.user != 0 {
 		r.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(r.user), Gid: uint32(r.user)}
