@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,12 +24,16 @@ type testServer struct {
 	t     testing.TB
 	srv   *Server
 	addr  string
-	root  string // of "user"
-	store *maildir.Store
+	root  string         // of "user"
+	state string         // the directory of state directories
+	store *maildir.Store // of "user"
+	stop  func()         // ends the server and closes the stores
 }
 
 // testAuth knows two users.
-type testAuth struct{}
+type testAuth struct {
+	tlsOnly bool // no passwords without TLS
+}
 
 func (testAuth) Password(_ context.Context, _ auth.Request, user, password string) (*auth.User, error) {
 	if (user == "user" || user == "other") && password == "secret" {
@@ -37,11 +42,18 @@ func (testAuth) Password(_ context.Context, _ auth.Request, user, password strin
 	return nil, auth.ErrFailed
 }
 
-func (testAuth) Mechanisms(auth.Request) []string { return []string{"PLAIN"} }
+func (a testAuth) Mechanisms(req auth.Request) []string {
+	if a.tlsOnly && req.TLS == nil {
+		return nil
+	}
+	return []string{"PLAIN"}
+}
 
 func (a testAuth) Start(ctx context.Context, req auth.Request, mech string) (auth.Exchange, error) {
 	if mech != "PLAIN" {
 		return nil, auth.ErrFailed
+	} else if a.tlsOnly && req.TLS == nil {
+		return nil, auth.ErrPrivacyRequired
 	}
 	return &testPlain{a: a}, nil
 }
@@ -69,21 +81,26 @@ func (p *testPlain) User() *auth.User { return p.u }
 // newTestServer serves fresh Maildirs until the test ends.
 func newTestServer(t testing.TB, change func(*Options)) *testServer {
 	t.Helper()
-	ts := &testServer{t: t, root: filepath.Join(t.TempDir(), "Maildir")}
-	ts.open(t.TempDir(), change)
+	ts := &testServer{t: t, root: filepath.Join(t.TempDir(), "Maildir"), state: t.TempDir()}
+	ts.open(change)
 	return ts
 }
 
-func (ts *testServer) open(state string, change func(*Options)) {
+// options are those of the store of "user" or "other".
+func (ts *testServer) options(user, state string) maildir.Options {
+	root := ts.root
+	if user == "other" {
+		root = filepath.Join(filepath.Dir(ts.root), "other")
+	}
+	return maildir.Options{Root: root, State: filepath.Join(state, user), Separator: '/', Create: true}
+}
+
+func (ts *testServer) open(change func(*Options)) {
 	t := ts.t
 	t.Helper()
 	stores := map[string]*maildir.Store{}
 	for _, user := range []string{"user", "other"} {
-		root := ts.root
-		if user == "other" {
-			root = filepath.Join(filepath.Dir(ts.root), "other")
-		}
-		s, err := maildir.OpenStore(maildir.Options{Root: root, State: filepath.Join(state, user), Separator: '/', Create: true})
+		s, err := maildir.OpenStore(ts.options(user, ts.state))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +122,7 @@ func (ts *testServer) open(state string, change func(*Options)) {
 	}
 	ts.addr = l.Addr().String()
 	go ts.srv.Serve(l, false)
-	t.Cleanup(func() {
+	ts.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := ts.srv.Shutdown(ctx); err != nil {
@@ -115,6 +132,7 @@ func (ts *testServer) open(state string, change func(*Options)) {
 			s.Close()
 		}
 	})
+	t.Cleanup(ts.stop)
 }
 
 // testLog sends the server's log to the test's.
@@ -158,15 +176,26 @@ type testClient struct {
 // dial connects and reads the greeting.
 func (ts *testServer) dial() *testClient {
 	ts.t.Helper()
+	tc := ts.connect()
+	tc.line()
+	return tc
+}
+
+// connect is dial without the greeting.
+func (ts *testServer) connect() *testClient {
+	ts.t.Helper()
 	c, err := net.Dial("tcp", ts.addr)
 	if err != nil {
 		ts.t.Fatal(err)
 	}
 	ts.t.Cleanup(func() { c.Close() })
-	tc := &testClient{t: ts.t, c: c, r: bufio.NewReaderSize(c, 1<<16)}
-	tc.line()
+	tc := &testClient{t: ts.t}
+	tc.upgrade(c)
 	return tc
 }
+
+// upgrade goes on with another connection on top of the old one.
+func (tc *testClient) upgrade(c net.Conn) { tc.c, tc.r = c, bufio.NewReaderSize(c, 1<<16) }
 
 // login connects and logs in as "user".
 func (ts *testServer) login() *testClient {
