@@ -56,8 +56,9 @@ var (
 	subscriptionLock = lockRules{"subscriptions.lock", "subscriptions", false, 30 * time.Second, 120 * time.Second}
 )
 
-// ownerAge is how old a lock must be before its owner is looked at.
-const ownerAge = 2 * time.Second
+// ownerAge is how old a lock must be before its owner is looked at. Dovecot waits 2 s; a dead owner is as dead after a tenth of that, and
+// who restarts after a crash should not wait.
+const ownerAge = 100 * time.Millisecond
 
 // Waiting starts with short polls, because Dovecot holds its locks for milliseconds.
 const (
@@ -116,9 +117,10 @@ func acquire(ctx context.Context, d *dir, rules *lockRules) (*dotlock, error) {
 	}
 }
 
-// tryLock creates the lock file, or fails with fs.ErrExist.
+// tryLock creates the lock file, or fails with fs.ErrExist. The file appears with its owner in it: a process that is killed between
+// creating it and writing into it would leave a lock that nobody may take away for two minutes.
 func tryLock(d *dir, rules *lockRules, p perm) (*dotlock, error) {
-	f, err := d.createAs(rules.name, p)
+	f, named, err := d.createNameless(rules.name, p)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +130,20 @@ func tryLock(d *dir, rules *lockRules, p perm) (*dotlock, error) {
 	fi, serr := statFile(f)
 	if err = errors.Join(fileError("write", f.Name(), err), serr); err != nil {
 		f.Close()
-		return nil, errors.Join(err, d.unlink(rules.name))
+		if named {
+			err = errors.Join(err, d.unlink(rules.name))
+		}
+		return nil, err
 	}
-	heldLocks.Store(inode{fi.dev, fi.ino}, struct{}{})
+	id := inode{fi.dev, fi.ino}
+	heldLocks.Store(id, struct{}{}) // before others in this process can see the file and our own id in it
+	if !named {
+		if err := d.giveName(f, rules.name); err != nil {
+			heldLocks.Delete(id)
+			f.Close()
+			return nil, err
+		}
+	}
 	return &dotlock{d, rules, f, fi}, nil
 }
 

@@ -66,7 +66,7 @@ func TestDotlockStale(t *testing.T) {
 	}{
 		{"dead owner", fmt.Sprintf("%d:%s", dead, lockHost), 3 * time.Second, &uidlistLock, true},
 		{"dead owner, line end", fmt.Sprintf("%d:%s\n", dead, lockHost), 3 * time.Second, &uidlistLock, true},
-		{"dead owner, young", fmt.Sprintf("%d:%s", dead, lockHost), 0, &uidlistLock, false},
+		{"dead owner, young", fmt.Sprintf("%d:%s", dead, lockHost), 0, &uidlistLock, true},
 		{"living owner", fmt.Sprintf("%d:%s", os.Getppid(), lockHost), time.Hour, &short, false},
 		{"earlier process with our id", fmt.Sprintf("%d:%s", os.Getpid(), lockHost), 3 * time.Second, &uidlistLock, true},
 		{"other host", fmt.Sprintf("%d:%s.x", dead, lockHost), time.Hour, &uidlistLock, false},

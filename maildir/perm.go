@@ -1,7 +1,9 @@
 package maildir
 
 import (
+	"errors"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,21 +33,66 @@ func (d *dir) perm() (perm, error) {
 	return p, nil
 }
 
-// createAs is create with the mailbox's permissions. A group we may not give is left, as Dovecot does, but then without
-// rights for a group it was not meant for.
+// createAs is create with the mailbox's permissions.
 func (d *dir) createAs(name string, p perm) (*os.File, error) {
 	f, err := d.create(name, p.file)
-	if err != nil || p.gid < 0 {
-		return f, err
+	if err != nil {
+		return nil, err
 	}
-	if f.Chown(-1, p.gid) != nil {
-		err = f.Chmod(os.FileMode(p.file&^0o070 | p.file&0o007<<3&0o070))
-		if err != nil {
-			f.Close()
-			return nil, fileError("chmod", f.Name(), err)
+	return f, p.give(f)
+}
+
+// give gives a new file to the mailbox's group, and closes the file when that fails. A group we may not give is left, as Dovecot does, but then
+// without rights for a group it was not meant for.
+func (p perm) give(f *os.File) error {
+	if p.gid < 0 || f.Chown(-1, p.gid) == nil {
+		return nil
+	}
+	err := f.Chmod(os.FileMode(p.file&^0o070 | p.file&0o007<<3&0o070))
+	if err != nil {
+		f.Close()
+	}
+	return fileError("chmod", f.Name(), err)
+}
+
+// createNameless makes a file for giveName, with the mailbox's permissions. On file systems that cannot do that it has its name at once, and
+// named is true; fs.ErrExist then when the name is taken.
+func (d *dir) createNameless(name string, p perm) (f *os.File, named bool, err error) {
+	var fd int
+	err = d.do("open", "", func(at int) (err error) {
+		fd, err = unix.Openat(at, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, p.file)
+		return err
+	})
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
+		f, err = d.createAs(name, p)
+		return f, true, err
+	case err != nil:
+		return nil, false, err
+	}
+	f = os.NewFile(uintptr(fd), d.where+"/"+name)
+	if err := unix.Fchmod(fd, p.file); err != nil {
+		f.Close()
+		return nil, false, &opError{"chmod", f.Name(), err}
+	}
+	return f, false, p.give(f)
+}
+
+// giveName makes a nameless file appear under a name, whole and at once; fs.ErrExist when the name is taken.
+func (d *dir) giveName(f *os.File, name string) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return fileError("link", f.Name(), err)
+	}
+	return d.named("link", name, func(at int) error {
+		var failed error
+		if err := raw.Control(func(fd uintptr) {
+			failed = unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(fd)), at, name, unix.AT_SYMLINK_FOLLOW)
+		}); err != nil {
+			return err
 		}
-	}
-	return f, nil
+		return failed
+	})
 }
 
 // mkdirAs is mkdir with the mailbox's permissions.
