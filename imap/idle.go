@@ -26,7 +26,11 @@ func (s *session) cmdIdle(c *command) error {
 		return err
 	}
 	s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
-	if err := s.await(wake, func() error { return s.sync(false, true) }); err != nil {
+	news := func() error {
+		// A call without a change is about the mailbox itself, which is gone perhaps.
+		return s.sync(s.view.box.Now() == s.view.seen, true)
+	}
+	if err := s.await(wake, news); err != nil {
 		return err
 	}
 	s.conn.limit(time.Time{}, s.srv.opt.Limits.Write)

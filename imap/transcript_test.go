@@ -448,6 +448,24 @@ var actions = map[string]func(p *player, args []string){
 			p.fail("%v", err)
 		}
 	},
+	// @restore save; later @restore: dovecot-uidlist of INBOX is kept; the kept one is put back, as from a backup.
+	"restore": func(p *player, args []string) {
+		list := filepath.Join(p.server().root, "dovecot-uidlist")
+		from, to := list+".kept", list
+		if len(args) > 0 {
+			from, to = to, from
+		}
+		text, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to+".new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(to+".new", to)
+		}
+		if err != nil {
+			p.fail("%v", err)
+		}
+	},
 	// @rmdir name: another program removes a mailbox.
 	"rmdir": func(p *player, args []string) {
 		if err := os.RemoveAll(filepath.Join(p.server().root, "."+args[0])); err != nil {

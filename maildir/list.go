@@ -4,13 +4,14 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 )
 
 // errRestored ends a Mailbox under which an older uidlist was put in place: the sessions are sent away, and what is opened next starts from the
 // restored files (a whole Maildir restored while serving).
-var errRestored = errors.New("an older dovecot-uidlist was restored")
+var errRestored = fmt.Errorf("an older dovecot-uidlist was restored: %w", ErrGone)
 
 // readList takes over what others wrote into dovecot-uidlist. changed tells that the directories have to be scanned even
 // if they did not change.
