@@ -25,7 +25,10 @@ func parseAddresses(dst []address, body []byte, most int) []address {
 		return dst
 	}
 	for len(p.list) < most {
-		if ok := p.group() || p.mailbox(); !ok || !p.at(',') {
+		if !p.group() {
+			p.mailbox()
+		}
+		if !p.at(',') {
 			break
 		}
 		p.i++
@@ -70,12 +73,17 @@ func (p *addressParser) group() bool {
 	p.i++
 	ok = p.space()
 	p.list = append(p.list, address{mailbox: nonNil(name)})
-	for ok && !p.done() && !p.at(';') && len(p.list) < p.most {
-		if ok = p.mailbox() && p.at(','); !ok {
-			break
+	if ok && !p.done() && !p.at(';') {
+		for len(p.list) < p.most {
+			p.mailbox()
+			if !p.at(',') {
+				break
+			}
+			p.i++
+			if !p.space() || p.done() {
+				break
+			}
 		}
-		p.i++
-		ok = p.space()
 	}
 	if p.at(';') {
 		p.i++
@@ -85,37 +93,46 @@ func (p *addressParser) group() bool {
 	return true
 }
 
-// mailbox reads one mailbox; false when it is broken, so that what follows cannot be trusted.
+// mailbox reads one mailbox, however broken. Words alone are taken for a name, but one alone for a local part.
 //
-//	mailbox = [phrase] "<" [route ":"] local-part "@" domain ">" / local-part "@" domain
-func (p *addressParser) mailbox() (ok bool) {
+//	mailbox = [phrase] "<" [route ":"] local-part ["@" domain] ">" / local-part ["@" domain]
+func (p *addressParser) mailbox() {
 	start := p.i
 	var a address
-	if a.name, ok = p.phrase(nil); ok && p.at('<') {
-		if len(a.name) == 0 {
-			a.name = nil
+	name, ok := p.phrase(nil)
+	if ok && p.at('<') {
+		if len(name) > 0 {
+			a.name = name
 		}
 		if !p.angle(&a) {
 			a.host = syntaxError
 		}
 		p.add(a)
-		return true
+		return
 	}
 	p.i = start
-	a.name = nil
 	p.comment = p.comment[:0]
-	ok = p.localPart(&a)
-	if ok && p.at('@') {
-		a.host, ok = p.domain(nil)
-		if !ok && len(a.host) == 0 {
-			a.host = nil
+	quoted := p.at('"')
+	p.localPart(&a)
+	at := p.at('@')
+	if at {
+		if host, ok := p.domain(nil); ok {
+			a.host = host
 		}
 	}
-	if len(p.comment) > 0 {
+	switch {
+	case len(p.comment) > 0:
 		a.name = bytes.Clone(p.comment) // user@host (Name)
+	case at:
+	default:
+		word := a.mailbox
+		if more, _ := p.phrase(nil); len(more) > 0 {
+			a.name, a.mailbox = append(append(bytes.Clone(word), ' '), more...), nil
+		} else if quoted {
+			a.name, a.mailbox = word, nil
+		}
 	}
 	p.add(a)
-	return ok
 }
 
 func (p *addressParser) angle(a *address) (ok bool) {
@@ -124,21 +141,23 @@ func (p *addressParser) angle(a *address) (ok bool) {
 		return false
 	}
 	if p.at('@') {
-		if a.route, ok = p.routes(); !ok || !p.at(':') {
+		if a.route, ok = p.routes(); ok && p.at(':') {
+			p.i++
+			ok = p.space()
+		} else {
 			a.route = invalidRoute
-			return false
 		}
-		p.i++
-		if !p.space() {
-			return false
-		}
+	}
+	if p.at('>') && a.route == nil {
+		p.i++ // the null address
+		return p.space()
 	}
 	if !p.localPart(a) {
 		return false
 	}
 	if p.at('@') {
 		if a.host, ok = p.domain(nil); !ok {
-			return false
+			return false // the caller replaces the domain
 		}
 	}
 	if !p.at('>') {

@@ -1,5 +1,7 @@
 package message
 
+import "bytes"
+
 // The header fields that say what a part is.
 const (
 	contentType = iota
@@ -24,7 +26,8 @@ var contentNames = [contentCount]string{
 	contentLocation:    "content-location",
 }
 
-// contentFields collects the raw bodies of one header's Content-* fields. The first field of a name counts.
+// contentFields collects the raw bodies of one header's Content-* fields. The first field of a name
+// that is not empty counts.
 type contentFields struct {
 	body [contentCount][]byte // folded
 	seen [contentCount]bool
@@ -57,7 +60,7 @@ func (f *contentFields) start(line []byte) {
 	}
 	for i, want := range contentNames {
 		if equalFold(name, want) {
-			if !f.seen[i] {
+			if len(bytes.TrimSpace(f.body[i])) == 0 {
 				f.seen[i] = true
 				f.cur = i
 				f.add(fieldBody(line))
@@ -91,7 +94,8 @@ func (f *contentFields) fill(p *Part, digest bool, maxParams int) (boundary stri
 	if f.seen[contentEncoding] {
 		l := lexer{s: f.body[contentEncoding]}
 		if l.space() {
-			if token, ok := l.token(nil); ok && len(token) > 0 {
+			// Of "quoted printable" or "text/html" nothing can be believed; a semicolon behind is harmless.
+			if token, ok := l.token(nil); ok && len(token) > 0 && (l.done() || l.at(';')) {
 				p.Encoding = lowerASCII(string(token))
 			}
 		}
@@ -102,6 +106,9 @@ func (f *contentFields) fill(p *Part, digest bool, maxParams int) (boundary stri
 			if token, ok := l.token(nil); ok {
 				p.Disposition = string(token)
 				p.DispositionParams = l.params(maxParams)
+				if len(token) == 0 && len(p.DispositionParams) > 0 {
+					p.Disposition = "attachment" // so that the parameters can be told
+				}
 			}
 		}
 	}
@@ -140,12 +147,13 @@ func (f *contentFields) parseType(p *Part, maxParams int) {
 	if len(major) > 0 {
 		p.Type, p.Subtype = string(major), string(minor)
 	}
+	if !ok && isMultipart(p) {
+		p.Type, p.Subtype = "application", "octet-stream" // no boundary, and so no children
+	}
 	if p.Subtype == "" {
 		switch {
 		case equalFold(p.Type, "text"):
 			p.Subtype = "plain"
-		case equalFold(p.Type, "multipart"):
-			p.Subtype = "x-unknown"
 		default:
 			p.Subtype = "unknown"
 		}

@@ -42,14 +42,18 @@ func fieldBody(raw []byte) []byte {
 	return raw[bytes.IndexByte(raw, ':')+1:]
 }
 
-// unfold appends a folded field body: line ends are removed, white space around the value, too; the white space of a fold stays
-// (RFC 5322 §2.2.3).
+// unfold appends a folded field body on one line, without white space at its ends: every fold becomes one space with the white space around it.
+// (RFC 5322 §2.2.3 would leave that white space as it is, but no reader wants the tabs in a subject, and Dovecot does the same.)
 func unfold(dst, body []byte) []byte {
-	body = bytes.Trim(body, " \t\r\n")
+	start := len(dst)
 	for len(body) > 0 {
 		n := lineLen(body)
-		dst = append(dst, trimLineEnd(body[:n])...)
+		line := bytes.Trim(body[:n], " \t\r\n")
 		body = body[n:]
+		if len(dst) > start && len(line) > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = append(dst, line...)
 	}
 	return dst
 }

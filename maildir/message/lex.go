@@ -22,6 +22,7 @@ func (l *lexer) space() bool {
 		case ' ', '\t', '\r', '\n':
 		case '(':
 			if !l.skipComment() {
+				l.comment = l.comment[:0]
 				return false
 			}
 			l.i--
@@ -84,23 +85,18 @@ func (l *lexer) atom(dst []byte) ([]byte, bool) {
 	return dst, l.space()
 }
 
-// dotAtom is atoms with dots, and (obsolete) white space around them.
+// dotAtom is atoms with dots, in any number, and (obsolete) white space around them.
 func (l *lexer) dotAtom(dst []byte) ([]byte, bool) {
-	if l.done() || classes[l.s[l.i]]&atext == 0 {
+	if l.done() || classes[l.s[l.i]]&(atext|dot) == 0 {
 		return dst, false
 	}
 	for {
-		dst = l.run(dst, atext)
+		dst = l.run(dst, atext|dot)
 		if !l.space() {
 			return dst, false
 		}
-		if !l.at('.') {
+		if !l.at('.') && !(dst[len(dst)-1] == '.' && !l.done() && classes[l.s[l.i]]&atext != 0) {
 			return dst, true
-		}
-		l.i++
-		dst = append(dst, '.')
-		if !l.space() {
-			return dst, false
 		}
 	}
 }
@@ -158,7 +154,9 @@ func (l *lexer) domain(dst []byte) ([]byte, bool) {
 		return dst, false
 	}
 	if !l.at('[') {
-		return l.dotAtom(dst)
+		n := len(dst)
+		dst, ok := l.dotAtom(dst)
+		return dst, ok && !(len(dst) > n && dst[len(dst)-1] == '.')
 	}
 	for start := l.i; l.i < len(l.s); l.i++ {
 		switch l.s[l.i] {

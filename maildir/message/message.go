@@ -1,7 +1,5 @@
 package message
 
-import "io"
-
 // Part is a node of the MIME tree: offsets into the file as stored. Sizes named Wire count every bare LF as CRLF.
 type Part struct {
 	HeaderOff, BodyOff, End int64 // header incl. its empty line is [HeaderOff,BodyOff), body is [BodyOff,End)
@@ -45,22 +43,25 @@ var DefaultLimits = Limits{Depth: 100, Parts: 10000, HeaderBytes: 1 << 20, Param
 // Find returns the part that an IMAP part number names (RFC 9051 §6.4.5: numbers descend through multiparts and
 // embedded messages; part 1 of a non-multipart is its body), or nil.
 func (m *Message) Find(path []uint32) *Part {
-	if len(path) == 0 {
-		return nil
-	}
-	p := m.Root
-	for _, n := range path {
-		if p.Message != nil {
-			p = p.Message
+	var p *Part
+	for i, n := range path {
+		in := m.Root // what the number counts in
+		if i > 0 {
+			in = p
+			if p.Message != nil {
+				in = p.Message
+			}
 		}
 		switch {
-		case isMultipart(p):
-			if n < 1 || uint64(n) > uint64(len(p.Children)) {
+		case isMultipart(in):
+			if n < 1 || uint64(n) > uint64(len(in.Children)) {
 				return nil
 			}
-			p = p.Children[n-1]
-		case n != 1:
+			p = in.Children[n-1]
+		case n != 1 || in == p: // a leaf has no parts
 			return nil
+		default:
+			p = in
 		}
 	}
 	return p
@@ -78,18 +79,4 @@ type Meta struct {
 	HasAllHeader  bool   // Header holds every field of the message
 	tree          []byte // Part tree, see appendTree
 	dropped       uint64 // bit i: CachedFields[i] is in the message but not (all) in Header
-}
-
-// FieldValue decodes a raw field: what is behind the colon, unfolded, encoded words (RFC 2047) decoded, raw 8-bit taken as
-// UTF-8 when valid, else as Windows-1252.
-func FieldValue(raw []byte) string { panic("message: being written") }
-
-// Decoded returns the body of a part with its transfer encoding removed (RFC 3516 BINARY). ErrUnknownEncoding when it cannot.
-func Decoded(r io.ReaderAt, p *Part) (io.Reader, error) { panic("message: being written") }
-
-// Text walks everything that SEARCH BODY looks at: the decoded UTF-8 text of every text/* part in order, also inside embedded
-// messages (whose headers count as text of the body). Unknown charsets and broken encodings yield what can be had.
-// fn may return io.EOF to stop early without error.
-func Text(r io.ReaderAt, m *Message, fn func(p *Part, text io.Reader) error) error {
-	panic("message: being written")
 }

@@ -14,7 +14,9 @@ func (l *lexer) params(most int) []Param {
 	for !l.done() && len(list)+len(pieces) < most {
 		p, ok := l.param()
 		if !ok {
-			l.i++ // try further on
+			if !l.at(';') {
+				l.i++ // try further on
+			}
 			continue
 		}
 		if pc, ok := splitName(p); ok {
@@ -94,6 +96,9 @@ func splitName(p Param) (piece, bool) {
 		return pc, true
 	}
 	rest, pc.coded = strings.CutSuffix(rest, "*")
+	if rest == "" { // name**
+		return pc, true
+	}
 	n, err := strconv.ParseUint(rest, 10, 31)
 	pc.number = int(n)
 	return pc, err == nil

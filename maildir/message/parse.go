@@ -159,6 +159,10 @@ func (p *parser) header(parent *openPart) (hit *openPart, final bool) {
 		o.boundary = o.boundary[:maxBoundary]
 	}
 	if hit != nil {
+		if isMessage(part) { // it has no body, but a client must see a message in it
+			part.Message = &Part{HeaderOff: end.off, BodyOff: end.off, End: end.off, Type: "text", Subtype: "plain", Encoding: "7bit"}
+			p.parts++
+		}
 		p.closeTo(hit.level+1, end)
 	}
 	return hit, final

@@ -53,6 +53,8 @@ func (w *structureWriter) appendSingle(dst []byte, p *Part) []byte {
 		dst = append(dst, `"message" "`...)
 		dst = append(dst, lowerASCII(p.Subtype)...)
 		dst = append(dst, '"')
+	case isMessage(p):
+		dst = append(dst, `"application" "octet-stream"`...) // without a message in it the grammar does not allow its type
 	default:
 		dst = appendString(dst, p.Type)
 		dst = append(dst, ' ')
