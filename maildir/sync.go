@@ -218,7 +218,7 @@ func (u *update) scan(force bool) error {
 		return nil
 	}
 	// Only new/ changed: nothing that is known to be in cur/ can have gone.
-	partial := !force && !due && curSt.mtime == m.seen.cur && !m.hasMissing()
+	partial := !force && !due && curSt.mtime == m.seen.cur && !m.hasMissing() && len(m.pending) == 0
 	var absent []uint32 // missing in the last scan that was undisturbed
 	for try := 0; ; try++ {
 		sc := scanner{m: m, seen: make([]bool, len(m.recs.list))}
@@ -252,11 +252,12 @@ func (u *update) scan(force bool) error {
 		}
 		if calm && absent != nil && slices.Equal(absent, unseen) && settled {
 			u.scanned(newSt, curSt, true, nil)
-			return u.drop(unseen)
+			u.drop(unseen)
+			return u.number(sc.added, true)
 		}
 		if try >= scanTries {
 			u.scanned(newSt, curSt, false, unseen)
-			return nil
+			return u.number(sc.added, true)
 		}
 		absent = nil
 		if calm {
@@ -373,7 +374,7 @@ func (u *update) apply(sc *scanner) error {
 			return err
 		}
 	}
-	return u.number(sc.added)
+	return u.number(sc.added, false)
 }
 
 // renamed takes over the name and flags under which a scan saw a known file.
@@ -417,7 +418,7 @@ func (u *update) duplicate(s sighting, st, known fileInfo) error {
 	} else if err != nil {
 		return err
 	}
-	return u.number([]sighting{fresh})
+	return u.number([]sighting{fresh}, true)
 }
 
 // listed is a line of the uidlist that is new to us, of a message whose file we have not seen.
@@ -428,7 +429,10 @@ type listed struct {
 
 // number takes new files over into memory: those that another program has numbered with its UID, the others with new UIDs, which are on
 // disk before anybody hears of them.
-func (u *update) number(added []sighting) error {
+//
+// UIDs in memory only ascend, so nothing may overtake a line whose file has not been seen yet: what comes behind it waits for
+// the next scan, unless there is none (final). Files that memory has already are left out.
+func (u *update) number(added []sighting, final bool) error {
 	m := u.m
 	if len(added) == 0 {
 		return nil
@@ -448,12 +452,21 @@ func (u *update) number(added []sighting) error {
 		}
 		if l, ok := m.pending[base]; ok {
 			theirs = append(theirs, numbered{s, l})
-		} else {
+		} else if m.recs.byBase(base) == nil {
 			ours = append(ours, s)
 		}
 	}
 	slices.SortFunc(theirs, func(a, b numbered) int { return cmp.Compare(a.uid, b.uid) })
-	// UIDs in memory ascend: a line found below a UID that is in use already cannot be taken over.
+	if !final && len(theirs) < len(m.pending) {
+		ours = nil
+		for i, uid := range m.pendingUIDs() {
+			if i >= len(theirs) || theirs[i].uid != uid {
+				theirs = theirs[:i]
+				break
+			}
+		}
+	}
+	// A line found below a UID that is in use already cannot be taken over.
 	last := m.lastUID()
 	for len(theirs) > 0 && theirs[0].uid <= last {
 		ours = append(ours, theirs[0].sighting)
@@ -503,7 +516,7 @@ func (m *Mailbox) addRecord(uid uint32, s sighting, extra string) *record {
 }
 
 // drop forgets messages whose files are gone, and lines that never had one.
-func (u *update) drop(uids []uint32) error {
+func (u *update) drop(uids []uint32) {
 	m := u.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -512,7 +525,6 @@ func (u *update) drop(uids []uint32) error {
 	}
 	clear(m.pending)
 	m.forget(uids)
-	return nil
 }
 
 // pendingUIDs lists the UIDs of lines whose file has not been seen, ascending.

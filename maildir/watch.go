@@ -187,8 +187,7 @@ func (u *update) followHints() error {
 	names, all := m.hints.names, m.hints.all
 	m.hints.names = nil
 	m.mu.Unlock()
-	reread, err := u.readList()
-	if err != nil {
+	if _, err := u.readList(); err != nil {
 		return err
 	}
 	if err := u.readKeywords(); err != nil {
@@ -224,7 +223,7 @@ func (u *update) followHints() error {
 			}
 		}
 	}
-	if reread && len(m.pending) > 0 {
+	if len(m.pending) > 0 {
 		return u.scan(true)
 	}
 	return nil
