@@ -3,7 +3,6 @@ package imap
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -239,7 +238,7 @@ func (f *fetcher) markSeen(recs []maildir.Record) map[uint32]bool {
 	}
 	changed, _, err := f.box.SetFlags(f.s.ctx, unseen, maildir.FlagChange{Op: maildir.Add, Flags: maildir.Seen})
 	if err != nil && !errors.Is(err, maildir.ErrGone) {
-		slog.Warn("cannot set \\Seen", "mailbox", f.box.Name(), "error", err)
+		f.s.log.Warn("cannot set \\Seen", "mailbox", f.box.Name(), "cause", err)
 	}
 	now := make(map[uint32]bool, len(changed))
 	i := 0
@@ -331,12 +330,13 @@ func (f *fetcher) lost(m *fetchMessage, err error) error {
 	}
 	f.logFile(m, err)
 	f.enc.Flush()
+	f.s.cancel()
 	f.s.conn.Close()
 	return net.ErrClosed
 }
 
 func (f *fetcher) logFile(m *fetchMessage, err error) {
-	slog.Error("cannot read message", "mailbox", f.box.Name(), "uid", m.rec.UID, "error", err)
+	f.s.log.Error("cannot read message", "mailbox", f.box.Name(), "uid", m.rec.UID, "cause", err)
 }
 
 // fetchBuffers are shared by commands, not by messages: most commands fetch one.

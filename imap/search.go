@@ -2,7 +2,6 @@ package imap
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"runtime"
 	"slices"
@@ -112,7 +111,7 @@ func (s *session) scan(pl *plan, cands []uint32, order scanOrder) ([]uint32, err
 	for {
 		select {
 		case <-done:
-			return sc.result(s.ctx)
+			return sc.result(s)
 		case <-tick.C:
 			if err := s.keepalive(); err != nil {
 				cancel()
@@ -194,12 +193,12 @@ func (sc *scanner) fail(err error) {
 }
 
 // result joins the hits. A message that could not be read might have matched: the answer would be wrong, so there is none.
-func (sc *scanner) result(ctx context.Context) ([]uint32, error) {
-	if err := ctx.Err(); err != nil {
+func (sc *scanner) result(s *session) ([]uint32, error) {
+	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
 	if sc.err != nil {
-		slog.Error("search cannot read a message", "mailbox", sc.box.Name(), "error", sc.err)
+		s.log.Error("search cannot read a message", "mailbox", sc.box.Name(), "cause", sc.err)
 		return nil, errUnreadable
 	}
 	out := []uint32{}

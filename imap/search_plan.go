@@ -253,7 +253,7 @@ func (pl *plan) flagNode(key *wire.KeyFlag) *node {
 	var test func(p *probe) tri
 	if strings.EqualFold(key.Flag, `\Recent`) {
 		first := pl.view.firstRecent
-		test = func(p *probe) tri { return truth(first != 0 && p.rec.UID >= first) }
+		test = func(p *probe) tri { return truth(p.rec.UID >= first) }
 	} else if bit, ok := systemFlag(key.Flag); ok {
 		test = func(p *probe) tri { return truth(p.rec.Flags&bit != 0) }
 	} else {

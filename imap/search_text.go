@@ -17,13 +17,16 @@ type textQuery struct {
 // matchText decides the plan by reading the message: the texts that the levels before left open are looked for in one pass, which ends as soon
 // as those found decide the tree.
 func (p *probe) matchText() tri {
-	if t := p.eval(p.pl.root); t != unknown {
-		return t
-	}
 	q := &p.texts
 	q.leaves, q.needles, q.headers = q.leaves[:0], q.needles[:0], q.headers[:0]
 	q.queued = append(q.queued[:0], make([]bool, len(p.pl.leaves))...)
-	p.openTexts(p.pl.root)
+	if t := p.openTexts(p.pl.root); t != unknown {
+		return t
+	}
+	for _, leaf := range q.leaves {
+		q.needles = append(q.needles, p.pl.leaves[leaf].text.needle)
+		q.headers = append(q.headers, p.pl.leaves[leaf].text.headers)
+	}
 	q.found = append(q.found[:0], make([]bool, len(q.leaves))...)
 
 	m := p.facts()
@@ -64,24 +67,34 @@ func (p *probe) matchText() tri {
 	return p.eval(p.pl.root)
 }
 
-// openTexts collects the texts that an undecided node still depends on, each once.
-func (p *probe) openTexts(n *node) {
-	switch n.op {
-	case opLeaf:
-		l := &p.pl.leaves[n.leaf]
-		if l.text == nil || p.known[n.leaf] != unknown || p.texts.queued[n.leaf] {
-			return
+// openTexts collects the texts that the undecided node n depends on, each once, and returns what eval does: in one walk, as a client
+// chooses how deep the tree is.
+func (p *probe) openTexts(n *node) tri {
+	q := &p.texts
+	if n.op != opAnd && n.op != opOr {
+		t := p.eval(n)
+		if t == unknown && p.pl.leaves[n.leaf].text != nil && !q.queued[n.leaf] {
+			q.queued[n.leaf] = true
+			q.leaves = append(q.leaves, n.leaf)
 		}
-		q := &p.texts
-		q.queued[n.leaf] = true
-		q.leaves = append(q.leaves, n.leaf)
-		q.needles = append(q.needles, l.text.needle)
-		q.headers = append(q.headers, l.text.headers)
-	case opAnd, opOr:
-		for _, kid := range n.kids {
-			if p.eval(kid) == unknown {
-				p.openTexts(kid)
+		return t
+	}
+	mark := len(q.leaves)
+	decisive, all := not, yes
+	if n.op == opOr {
+		decisive, all = yes, not
+	}
+	for _, kid := range n.kids {
+		switch p.openTexts(kid) {
+		case decisive: // what was collected below does not matter
+			for _, leaf := range q.leaves[mark:] {
+				q.queued[leaf] = false
 			}
+			q.leaves = q.leaves[:mark]
+			return decisive
+		case unknown:
+			all = unknown
 		}
 	}
+	return all
 }
