@@ -60,6 +60,9 @@ func TestBesideDovecot(t *testing.T) {
 		}
 		checkpoint(t, r, d, actors, seen)
 		if t.Failed() {
+			for _, box := range besideBoxes {
+				t.Log(d.files(box))
+			}
 			for _, a := range actors {
 				t.Logf("%s did:\n%s", a.c.name, strings.Join(a.history, "\n"))
 			}

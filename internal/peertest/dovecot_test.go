@@ -111,8 +111,8 @@ func (d *dovecot) client(name string) *client {
 func (d *dovecot) roost() *roost {
 	d.t.Helper()
 	r := &roost{t: d.t, maildir: d.root, state: filepath.Join(d.home, "state"), user: d.uid}
-	r.start()
 	d.t.Cleanup(r.stop)
+	r.start()
 	return r
 }
 
@@ -121,4 +121,22 @@ func (d *dovecot) checkLog() {
 	if log, _ := os.ReadFile(filepath.Join(d.home, "log")); len(log) > 0 {
 		d.t.Errorf("Dovecot logged:\n%s", log)
 	}
+}
+
+// files shows the uidlist and the file names of a mailbox, for the reader of a failure.
+func (d *dovecot) files(box string) string {
+	dir := d.root
+	if box != "INBOX" {
+		dir = filepath.Join(d.root, "."+box)
+	}
+	list, err := os.ReadFile(filepath.Join(dir, "dovecot-uidlist"))
+	text := fmt.Sprintf("%s, uidlist: %v\n%s", box, err, list)
+	for _, sub := range []string{"new", "cur"} {
+		entries, err := os.ReadDir(filepath.Join(dir, sub))
+		text += fmt.Sprintf("%s: %v\n", sub, err)
+		for _, e := range entries {
+			text += e.Name() + "\n"
+		}
+	}
+	return text
 }

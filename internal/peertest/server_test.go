@@ -41,8 +41,8 @@ type roost struct {
 func startRoost(t *testing.T, maildir string) *roost {
 	t.Helper()
 	r := &roost{t: t, maildir: maildir, state: filepath.Join(t.TempDir(), "state")}
-	r.start()
 	t.Cleanup(r.stop)
+	r.start()
 	return r
 }
 
@@ -68,9 +68,7 @@ func (r *roost) start() {
 	out, err := r.cmd.StdoutPipe()
 	must(t, err)
 	must(t, r.cmd.Start())
-	group := -r.cmd.Process.Pid
-	t.Cleanup(func() { syscall.Kill(group, syscall.SIGKILL) })
-	late := time.AfterFunc(20*time.Second, func() { syscall.Kill(group, syscall.SIGKILL) })
+	late := time.AfterFunc(20*time.Second, func() { r.cmd.Process.Kill() })
 	defer late.Stop()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
