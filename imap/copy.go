@@ -39,9 +39,6 @@ func (s *session) cmdMove(c *command) error {
 		return err
 	}
 	defer dst.Release()
-	if s.view.readOnly {
-		return errReadOnly
-	}
 	if len(uids) == 0 {
 		return nil
 	}

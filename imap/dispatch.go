@@ -25,54 +25,52 @@ const (
 	polls
 	// quiet: no untagged responses about the mailbox behind this command.
 	quiet
+	// writes: the selected mailbox must not have been opened with EXAMINE.
+	writes
 )
 
 // commands is the table of all commands.
-var commands map[string]row
+var commands = map[string]row{
+	"CAPABILITY": {always, 0, (*session).cmdCapability},
+	"NOOP":       {always, polls, (*session).cmdNoop},
+	"LOGOUT":     {always, quiet, (*session).cmdLogout},
+	"ID":         {always, 0, (*session).cmdID},
 
-func init() {
-	commands = map[string]row{
-		"CAPABILITY": {always, 0, (*session).cmdCapability},
-		"NOOP":       {always, polls, (*session).cmdNoop},
-		"LOGOUT":     {always, quiet, (*session).cmdLogout},
-		"ID":         {always, 0, (*session).cmdID},
+	"STARTTLS":     {notAuthenticated, quiet, (*session).cmdStartTLS},
+	"AUTHENTICATE": {notAuthenticated, quiet, (*session).cmdAuthenticate},
+	"LOGIN":        {notAuthenticated, quiet, (*session).cmdLogin},
 
-		"STARTTLS":     {notAuthenticated, quiet, (*session).cmdStartTLS},
-		"AUTHENTICATE": {notAuthenticated, quiet, (*session).cmdAuthenticate},
-		"LOGIN":        {notAuthenticated, quiet, (*session).cmdLogin},
+	"ENABLE":         {loggedIn, 0, (*session).cmdEnable},
+	"SELECT":         {loggedIn, quiet, (*session).cmdSelect},
+	"EXAMINE":        {loggedIn, quiet, (*session).cmdSelect},
+	"CREATE":         {loggedIn, 0, (*session).cmdCreate},
+	"DELETE":         {loggedIn, 0, (*session).cmdDelete},
+	"RENAME":         {loggedIn, 0, (*session).cmdRename},
+	"SUBSCRIBE":      {loggedIn, 0, (*session).cmdSubscribe},
+	"UNSUBSCRIBE":    {loggedIn, 0, (*session).cmdSubscribe},
+	"LIST":           {loggedIn, 0, (*session).cmdList},
+	"LSUB":           {loggedIn, 0, (*session).cmdLsub},
+	"NAMESPACE":      {loggedIn, 0, (*session).cmdNamespace},
+	"STATUS":         {loggedIn, 0, (*session).cmdStatus},
+	"APPEND":         {loggedIn, 0, (*session).cmdAppend},
+	"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
+	"UNAUTHENTICATE": {loggedIn, quiet, (*session).cmdUnauthenticate},
 
-		"ENABLE":         {loggedIn, 0, (*session).cmdEnable},
-		"SELECT":         {loggedIn, quiet, (*session).cmdSelect},
-		"EXAMINE":        {loggedIn, quiet, (*session).cmdSelect},
-		"CREATE":         {loggedIn, 0, (*session).cmdCreate},
-		"DELETE":         {loggedIn, 0, (*session).cmdDelete},
-		"RENAME":         {loggedIn, 0, (*session).cmdRename},
-		"SUBSCRIBE":      {loggedIn, 0, (*session).cmdSubscribe},
-		"UNSUBSCRIBE":    {loggedIn, 0, (*session).cmdSubscribe},
-		"LIST":           {loggedIn, 0, (*session).cmdList},
-		"LSUB":           {loggedIn, 0, (*session).cmdLsub},
-		"NAMESPACE":      {loggedIn, 0, (*session).cmdNamespace},
-		"STATUS":         {loggedIn, 0, (*session).cmdStatus},
-		"APPEND":         {loggedIn, 0, (*session).cmdAppend},
-		"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
-		"UNAUTHENTICATE": {loggedIn, quiet, (*session).cmdUnauthenticate},
-
-		"CHECK":       {selected, polls, (*session).cmdNoop},
-		"CLOSE":       {selected, quiet, (*session).cmdClose},
-		"UNSELECT":    {selected, quiet, (*session).cmdUnselect},
-		"EXPUNGE":     {selected, 0, (*session).cmdExpunge},
-		"UID EXPUNGE": {selected, 0, (*session).cmdUIDExpunge},
-		"SEARCH":      {selected, numbered, (*session).cmdSearch},
-		"UID SEARCH":  {selected, 0, (*session).cmdSearch},
-		"FETCH":       {selected, numbered, (*session).cmdFetch},
-		"UID FETCH":   {selected, 0, (*session).cmdFetch},
-		"STORE":       {selected, numbered, (*session).cmdStore},
-		"UID STORE":   {selected, 0, (*session).cmdStore},
-		"COPY":        {selected, 0, (*session).cmdCopy},
-		"UID COPY":    {selected, 0, (*session).cmdCopy},
-		"MOVE":        {selected, 0, (*session).cmdMove},
-		"UID MOVE":    {selected, 0, (*session).cmdMove},
-	}
+	"CHECK":       {selected, polls, (*session).cmdNoop},
+	"CLOSE":       {selected, quiet, (*session).cmdClose},
+	"UNSELECT":    {selected, quiet, (*session).cmdUnselect},
+	"EXPUNGE":     {selected, writes, (*session).cmdExpunge},
+	"UID EXPUNGE": {selected, writes, (*session).cmdUIDExpunge},
+	"SEARCH":      {selected, numbered, (*session).cmdSearch},
+	"UID SEARCH":  {selected, 0, (*session).cmdSearch},
+	"FETCH":       {selected, numbered, (*session).cmdFetch},
+	"UID FETCH":   {selected, 0, (*session).cmdFetch},
+	"STORE":       {selected, numbered | writes, (*session).cmdStore},
+	"UID STORE":   {selected, writes, (*session).cmdStore},
+	"COPY":        {selected, 0, (*session).cmdCopy},
+	"UID COPY":    {selected, 0, (*session).cmdCopy},
+	"MOVE":        {selected, writes, (*session).cmdMove},
+	"UID MOVE":    {selected, writes, (*session).cmdMove},
 }
 
 // dispatch runs one command: state, handler, news about the mailbox, tagged response. An error ends the session.
@@ -89,6 +87,8 @@ func (s *session) dispatch(f *wire.Frame) error {
 		err = bad("Already logged in")
 	case r.states&s.state == 0:
 		err = bad("No mailbox is selected")
+	case r.flags&writes != 0 && s.view.readOnly:
+		err = errReadOnly
 	default:
 		err = r.run(s, c)
 	}

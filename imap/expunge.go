@@ -31,9 +31,6 @@ func (s *session) cmdUIDExpunge(c *command) error {
 // expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
 // uses it, too.
 func (s *session) expungeDeleted(uids []uint32) error {
-	if s.view.readOnly {
-		return errReadOnly
-	}
 	var recs []maildir.Record
 	for len(uids) > 0 {
 		batch := uids[:min(storeBatch, len(uids))]

@@ -56,9 +56,6 @@ func (s *session) cmdStore(c *command) error {
 	if req.UnchangedSince != nil {
 		return bad("UNCHANGEDSINCE is not supported")
 	}
-	if s.view.readOnly {
-		return errReadOnly
-	}
 	uids, err := s.resolve(req.Set, c.isUID())
 	if err != nil {
 		return err

@@ -138,9 +138,9 @@ func (p *player) step(side, client, mark, text string) {
 		p.skip(client, tc, p.pattern(client, p.lines[p.at][len("S: ")+len(client):]), not)
 	case text == "<silence>":
 		tc.c.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
-		if b, err := tc.r.Peek(1); err == nil {
-			b, _ = tc.r.Peek(tc.r.Buffered())
-			p.fail("not silent: %q", b)
+		if _, err := tc.r.Peek(1); err == nil {
+			said, _ := tc.r.Peek(tc.r.Buffered())
+			p.fail("not silent: %q", said)
 		}
 	case text == "<eof>":
 		if got, err := tc.readLine(); err == nil {
