@@ -33,7 +33,7 @@ func TestDecoded(t *testing.T) {
 		{"quoted-printable", "pad \t\r\nx  \ny ", "pad\r\nx\r\ny"},
 		{"quoted-printable", "a=3Db =3d =zz =4", "a=b = =zz =4"},
 		{"quoted-printable", "=", ""},
-		{"quoted-printable", "x=\r", "x"},
+		{"quoted-printable", "x=\r", "x=\r"},
 		{"quoted-printable", "lone\rCR\r\rLF\r\r\n", "lone\rCR\r\rLF\r\r\n"},
 		{"quoted-printable", "a" + long + "b", "a" + long + "b"},
 		{"quoted-printable", "a=20\n=09=\n.", "a \r\n\t."},
@@ -222,7 +222,7 @@ func TestText(t *testing.T) {
 	if len(got) != 7 || got[0] != want[0] {
 		t.Errorf("Headers:\n%q", got)
 	}
-	for _, in := range []string{"iso-8859-1", "x-unheard-of", "image/png", "delivery-status", "rfc822"} {
+	for _, in := range []string{"ISO-8859-1", "x-unheard-of", "image/png", "delivery-status", "rfc822"} {
 		if !strings.Contains(strings.Join(got[1:], ""), in) {
 			t.Errorf("%q is in no header of a part", in)
 		}

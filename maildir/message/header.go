@@ -43,7 +43,7 @@ func fieldBody(raw []byte) []byte {
 }
 
 // unfold appends a folded field body on one line, without white space at its ends: every fold becomes one space with the white space around it.
-// (RFC 5322 §2.2.3 would leave that white space as it is, but no reader wants the tabs in a subject, and Dovecot does the same.)
+// (RFC 5322 §2.2.3 would leave that white space as it is, but no reader wants the tabs in a subject; Dovecot does so for most fields.)
 func unfold(dst, body []byte) []byte {
 	start := len(dst)
 	for len(body) > 0 {

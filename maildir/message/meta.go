@@ -70,17 +70,15 @@ func (c *collector) walk(p *Part, isMessage bool) error {
 	return nil
 }
 
-// header reads the header of one message.
+// header reads the header of one message, as far as DefaultLimits.HeaderBytes.
 func (c *collector) header(p *Part, root bool) error {
 	s := newScanner(c.r, p.HeaderOff, p.BodyOff)
 	var env envelope
 	whole := root && p.BodyOff-p.HeaderOff <= maxWholeHeader
-	left := min(c.budget, DefaultLimits.HeaderBytes)
-	c.budget -= left
 	var (
 		field    []byte  // the field being read, as far as it is kept
 		envField = -1    // its place in ENVELOPE
-		keep     = false // it goes to Meta.Header
+		keep     = whole // it goes to Meta.Header
 		cut      = false // not all of it fitted
 		index    = -1    // its place in CachedFields
 		flush    = func() {
@@ -101,6 +99,12 @@ func (c *collector) header(p *Part, root bool) error {
 		if len(line) == 0 || isEmptyLine(line) {
 			break
 		}
+		if s.off()-p.HeaderOff > int64(DefaultLimits.HeaderBytes) || c.budget == 0 {
+			if root {
+				c.meta.dropped = math.MaxUint64 // who knows what comes
+			}
+			break
+		}
 		if !isWSP(line[0]) {
 			flush()
 			var lower [64]byte
@@ -111,9 +115,9 @@ func (c *collector) header(p *Part, root bool) error {
 		}
 		for {
 			if envField >= 0 || keep {
-				b := line[:min(len(line), left)]
+				b := line[:min(len(line), c.budget, DefaultLimits.HeaderBytes-len(field))]
 				field = append(field, b...)
-				left -= len(b)
+				c.budget -= len(b)
 				cut = cut || len(b) < len(line)
 			}
 			s.skip(len(line))
@@ -124,7 +128,6 @@ func (c *collector) header(p *Part, root bool) error {
 		}
 	}
 	flush()
-	c.budget += left
 	c.meta.HasAllHeader = c.meta.HasAllHeader || whole
 	c.envelopes[p] = env.appendTo(nil)
 	return s.err

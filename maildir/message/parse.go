@@ -145,10 +145,7 @@ func (p *parser) header(parent *openPart) (hit *openPart, final bool) {
 				p.fields.add(line)
 			}
 		}
-		content := len(trimLineEnd(line))
-		p.s.skip(content)
-		end = p.s.mark()
-		p.s.skip(len(line) - content)
+		end = p.s.skipField(line)
 	}
 	part.BodyOff = end.off
 	part.WireHeader = start.wire(end)

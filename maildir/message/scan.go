@@ -86,6 +86,27 @@ func (s *scanner) skip(n int) {
 	s.pos += n
 }
 
+// skipField consumes a whole line, which the window holds, and returns the mark in front of its line end. It is skip for short lines.
+func (s *scanner) skipField(line []byte) mark {
+	n := len(line)
+	if n == 0 || line[n-1] != '\n' {
+		s.skip(n)
+		return s.mark()
+	}
+	content := len(trimLineEnd(line))
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		s.nul = s.off() + int64(i)
+	}
+	m := mark{s.off() + int64(content), s.lf, s.bare}
+	s.lf++
+	if content == n-1 && (n > 1 || s.prev != '\r') {
+		s.bare++
+	}
+	s.prev = '\n'
+	s.pos += n
+	return m
+}
+
 // skipAll consumes everything up to the end of the range.
 func (s *scanner) skipAll() {
 	for s.skip(s.n - s.pos); s.more(1); s.skip(s.n - s.pos) {
