@@ -55,12 +55,23 @@ func (f *folder) fold(dst, src []byte, atEOF bool) ([]byte, int) {
 			i += len(dst) - n
 			continue
 		}
-		if !atEOF && !utf8.FullRune(src[i:]) {
-			break
+		// All up to the next ASCII character.
+		t := plane()
+		for i < len(src) && src[i] >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(src[i:])
+			if size == 1 && !atEOF && !utf8.FullRune(src[i:]) {
+				return dst, i
+			}
+			i += size
+			if r >= 1<<16 || t.entry[r] >= 1<<16 {
+				dst = f.rune(dst, r)
+				continue
+			}
+			if f.n > 0 {
+				dst = f.flush(dst)
+			}
+			dst = utf8.AppendRune(dst, rune(t.entry[r]))
 		}
-		r, size := utf8.DecodeRune(src[i:])
-		dst = f.rune(dst, r)
-		i += size
 	}
 	if atEOF {
 		dst = f.flush(dst)
@@ -76,10 +87,9 @@ const (
 	jamoTCount            = 28
 )
 
-// rune takes a character beyond ASCII.
+// rune takes a character beyond ASCII that the basic plane's table does not answer at once.
 func (f *folder) rune(dst []byte, r rune) []byte {
-	switch {
-	case hangulBase <= r && r < hangulEnd:
+	if hangulBase <= r && r < hangulEnd {
 		dst = f.flush(dst)
 		s := r - hangulBase
 		dst = utf8.AppendRune(dst, jamoL+s/(jamoVCount*jamoTCount))
@@ -88,22 +98,17 @@ func (f *folder) rune(dst []byte, r rune) []byte {
 			dst = utf8.AppendRune(dst, jamoT+t)
 		}
 		return dst
-	case r < 1<<16:
-		plane := plane()
-		e := plane.entry[r]
-		if e < 1<<16 {
-			return utf8.AppendRune(f.flush(dst), rune(e))
-		}
-		for _, c := range plane.long[e-1<<16] {
-			dst = f.char(dst, c)
-		}
-		return dst
-	default:
-		for _, c := range decompose(nil, r) {
+	}
+	if t := plane(); r < 1<<16 {
+		for _, c := range t.long[t.entry[r]-1<<16] {
 			dst = f.char(dst, c)
 		}
 		return dst
 	}
+	for _, c := range decompose(nil, r) {
+		dst = f.char(dst, c)
+	}
+	return dst
 }
 
 // char takes one character of a folded decomposition.
@@ -159,9 +164,12 @@ type planeTable struct {
 var plane = sync.OnceValue(func() *planeTable {
 	t := new(planeTable)
 	for r := range rune(1 << 16) {
-		if chars := decompose(nil, r); len(chars) == 1 && chars[0].ccc == 0 && chars[0].r < 1<<16 {
+		switch chars := decompose(nil, r); {
+		case hangulBase <= r && r < hangulEnd:
+			t.entry[r] = 1 << 16
+		case len(chars) == 1 && chars[0].ccc == 0 && chars[0].r < 1<<16:
 			t.entry[r] = uint32(chars[0].r)
-		} else {
+		default:
 			t.entry[r] = 1<<16 + uint32(len(t.long))
 			t.long = append(t.long, chars)
 		}
