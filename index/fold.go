@@ -10,12 +10,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold makes strings comparable that people take for the same: characters are decomposed (NFKD: é is e and an accent, the ligature ﬁ is f and i,
-// full-width letters are plain ones) and case is dropped by Unicode's simple mappings, one character to one.
+// Fold makes strings comparable that people take for the same: characters are decomposed (NFKD: é is e and an accent, the ligature ﬁ
+// is f and i, full-width letters are plain ones) and case is dropped by Unicode's simple mappings, one character to one.
 //
-// Everything that i;unicode-casemap (RFC 5051: titlecase, then decompose) takes for equal is equal here. As the order of the steps is the other way round and
-// all that folds to the same letter is one, this also finds what RFC 5051 misses, as fi in ﬁ. As there, a needle that ends in a
-// letter is found where the text has an accent behind it.
+// Everything that i;unicode-casemap (RFC 5051: titlecase, then decompose) takes for equal is equal here. As the order of the steps is the
+// other way round, this also finds what RFC 5051 misses, such as fi in ﬁ. As there, a needle that ends in a letter is found where the text
+// has an accent behind it: cafe is in café, but resume is not in résumé.
 func Fold(s string) string {
 	var f folder
 	return string(f.append(make([]byte, 0, len(s)), []byte(s)))
@@ -58,9 +58,12 @@ func (f *folder) fold(dst, src []byte, atEOF bool) ([]byte, int) {
 		// All up to the next ASCII character.
 		t := plane()
 		for i < len(src) && src[i] >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune(src[i:])
-			if size == 1 && !atEOF && !utf8.FullRune(src[i:]) {
-				return dst, i
+			r, size := decodeTwo(src[i:])
+			if size == 0 {
+				r, size = utf8.DecodeRune(src[i:])
+				if size == 1 && !atEOF && !utf8.FullRune(src[i:]) {
+					return dst, i
+				}
 			}
 			i += size
 			if r >= 1<<16 || t.entry[r] >= 1<<16 {
@@ -77,6 +80,14 @@ func (f *folder) fold(dst, src []byte, atEOF bool) ([]byte, int) {
 		dst = f.flush(dst)
 	}
 	return dst, i
+}
+
+// decodeTwo decodes a character of two octets, which most are that are not ASCII; size 0 when b begins with none. It is inlined.
+func decodeTwo(b []byte) (r rune, size int) {
+	if len(b) >= 2 && 0xc2 <= b[0] && b[0] < 0xe0 && b[1]&0xc0 == 0x80 {
+		return rune(b[0]&0x1f)<<6 | rune(b[1]&0x3f), 2
+	}
+	return 0, 0
 }
 
 // Hangul syllables decompose by rule (The Unicode Standard §3.12), not by table.

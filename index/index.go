@@ -46,9 +46,9 @@ func (n Needle) match(text []byte) bool {
 }
 
 // MatchMessage looks for every needle in a message at once and sets found[i]. When headers[i] is set, the needle is looked for in
-// all header fields too (TEXT; names count, and the headers of parts), else in the body only (BODY, which the headers of embedded messages are part of).
-// It stops reading as soon as all are found, or stop, which is asked after every piece of some ten kilobytes, says so. An error is one of reading the file; then a needle
-// not found may be there all the same.
+// all header fields too (TEXT; names count, and the headers of parts), else in the body only (BODY, which the headers of embedded messages
+// are part of). It stops reading as soon as all are found, or stop, which is asked after every piece of some 32 KiB, says so. An error is one
+// of reading the file; then a needle not found may be there all the same.
 func MatchMessage(r io.ReaderAt, m *message.Message, needles []Needle, headers []bool, found []bool, stop func() bool) error {
 	s := newStream(needles, found, stop)
 	defer s.release()

@@ -170,6 +170,21 @@ func TestLongNeedleAcrossPieces(t *testing.T) {
 	}
 }
 
+// TestConstantMemory: neither a long text nor one that grows elevenfold in folding takes more than some pieces' room.
+func TestConstantMemory(t *testing.T) {
+	for _, unit := range []string{"plain text\n", "\ufdfa", "\u0301"} {
+		s := newStream([]Needle{NewNeedle("needle")}, []bool{false}, func() bool { return false })
+		s.look(nil)
+		text := strings.Repeat(unit, 8<<20/len(unit)) + "Needle"
+		if err := s.text(nil, strings.NewReader(text)); err != io.EOF || !s.found[0] {
+			t.Errorf("%q: %v, found %t", unit, err, s.found[0])
+		}
+		if room := cap(s.folded); room > 32*chunk {
+			t.Errorf("%q: %d octets held", unit, room)
+		}
+	}
+}
+
 func TestMatchHeader(t *testing.T) {
 	for _, tt := range []struct {
 		raw, needle string

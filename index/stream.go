@@ -12,8 +12,8 @@ import (
 // chunk is how much of a text is read at once.
 const chunk = 32 << 10
 
-// stream looks for needles in texts that are read piece by piece. The end of what was folded before, one octet shorter than the longest needle, stays
-// in front of the next piece, so that a needle may lie across both.
+// stream looks for needles in texts that are read piece by piece. The end of what was folded before, one octet shorter than the longest
+// needle, stays in front of the next piece, so that a needle may lie across both.
 type stream struct {
 	needles []Needle
 	found   []bool
