@@ -97,14 +97,6 @@ func (b *box) file(folder, subject string) string {
 	return found[0]
 }
 
-// keywords is the content of a folder's keyword table.
-func (b *box) keywords(folder string) string {
-	b.t.Helper()
-	text, err := os.ReadFile(filepath.Join(b.dir(folder), "dovecot-keywords"))
-	must(b.t, err)
-	return string(text)
-}
-
 // flagsOf are the letters of a message's file name.
 func flagsOf(path string) string {
 	_, flags, _ := strings.Cut(filepath.Base(path), ":2,")

@@ -33,7 +33,6 @@ type roost struct {
 	tlsPort    string
 	cmd        *exec.Cmd
 	log        syncBuffer
-	serving    string // the line that said so
 	introduced string // what was printed before
 }
 
