@@ -113,7 +113,7 @@ func TestParseWindow(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n"} {
 		tail := strings.ReplaceAll("\n--b\nContent-Type: text/html; a=b\n c\n\nhtml\n--b--\n", "\n", end)
 		head := strings.ReplaceAll(mixed("b")+"--b\n\n", "\n", end)
-		for n := bufSize - len(head) - len(tail) - 200; n < bufSize-len(head)+10; n++ {
+		for n := bufSize - len(head) - len(tail) - 5; n < bufSize-len(head)+10; n++ {
 			data := []byte(head + strings.Repeat("x", n) + tail)
 			m := parse(t, data, DefaultLimits)
 			if len(m.Root.Children) != 2 || m.Root.Children[0].End-m.Root.Children[0].BodyOff != int64(n) || m.Root.Children[1].Subtype != "html" {
@@ -296,14 +296,14 @@ func hostileMail() map[string]string {
 		"semicolons":           "Content-Type: text/plain" + strings.Repeat(";", 1<<20) + "\n\nx",
 		"languages":            "Content-Language: " + strings.Repeat("en,", 500000) + "\n\nx",
 		"date":                 "Date: " + strings.Repeat("1-", 500000) + "\n\nx",
-		"parts":                mixed("b") + strings.Repeat("--b\n", 3<<20),
-		"boundaries":           prefixes.String() + strings.Repeat("--"+strings.Repeat("a", 40)+"b\n", 200000),
-		"near boundaries":      prefixes.String() + strings.Repeat("--b"+strings.Repeat("a", 79)+"\n", 200000),
+		"parts":                mixed("b") + strings.Repeat("--b\n", 1<<20),
+		"boundaries":           prefixes.String() + strings.Repeat("--"+strings.Repeat("a", 40)+"b\n", 50000),
+		"near boundaries":      prefixes.String() + strings.Repeat("--b"+strings.Repeat("a", 79)+"\n", 50000),
 		"nested same boundary": same.String() + strings.Repeat("--b--\n", 100) + strings.Repeat("--b\n", 1<<20),
-		"dashes":               mixed("b") + strings.Repeat("--\n", 4<<20),
-		"line feeds":           mixed("b") + strings.Repeat("\n", 16<<20),
-		"NULs":                 mixed("b") + strings.Repeat("\x00", 16<<20),
-		"messages":             strings.Repeat("Content-Type: message/rfc822\n\n", 200000),
+		"dashes":               mixed("b") + strings.Repeat("--\n", 2<<20),
+		"line feeds":           mixed("b") + strings.Repeat("\n", 8<<20),
+		"NULs":                 mixed("b") + strings.Repeat("\x00", 8<<20),
+		"messages":             strings.Repeat("Content-Type: message/rfc822\n\n", 100000),
 		"digests":              "Content-Type: multipart/digest; boundary=b\n\n" + strings.Repeat("--b\n\nTo: a@b\nSubject: x\n\n", 100000),
 		"large digests":        "Content-Type: multipart/digest; boundary=b\n\n" + strings.Repeat("--b\n\nSubject: "+strings.Repeat("x", 1<<20)+"\n\n", 16),
 	}
