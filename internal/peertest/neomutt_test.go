@@ -21,10 +21,10 @@ func TestNeomutt(t *testing.T) {
 		return write(t, filepath.Join(home, "muttrc"), fmt.Sprintf(`
 set folder="%[1]s://localhost:%[2]s/" spoolfile="%[1]s://localhost:%[2]s/INBOX"
 set imap_user="%[3]s" imap_pass="%[4]s" certificate_file="%[5]s"
-set ssl_starttls=no ssl_force_tls=no ssl_usesystemcerts=no
+set ssl_starttls=no ssl_force_tls=no
 set header_cache="%[6]s/cache" message_cachedir="%[6]s/cache"
 set imap_idle imap_condstore imap_qresync imap_check_subscribed
-set confirmcreate=no confirmappend=no delete=yes quit=yes move=no wait_key=no sort=mailbox-order pager_stop
+set confirmcreate=no confirmappend=no delete=yes quit=yes move=no wait_key=no sort=mailbox-order resolve=no mark_old=no pager_stop
 set imap_delim_chars="/."
 set charset="utf-8" abort_key="\007"
 `, scheme, port, login, password, r.certificate(), home))
@@ -67,7 +67,7 @@ set charset="utf-8" abort_key="\007"
 
 	b.deliver("", "", letter("fifth", 1))
 	screen = keys(r.tlsPort, "imaps", "<last-entry><display-message><exit><clear-flag>F<first-entry><clear-flag>!<change-folder>=Lists.Go<enter><last-entry><set-flag>r<quit>")
-	contains(t, "screen", screen, "fifth", "Körper")
+	contains(t, "screen", screen, "fifth")
 	if got, want := flagsOf(b.file("", "first")), ""; got != want {
 		t.Errorf("the first message has flags %q, want %q\n%s", got, want, screen)
 	}
