@@ -17,7 +17,7 @@ import (
 // skip is the distance from the start of the parent's body; the extras are what line ends add.
 
 // metaVersion changes with the format and with whatever Meta's contents depend on: CachedFields, rendering, parsing.
-const metaVersion = 1
+const metaVersion = 2
 
 const (
 	flagAllHeader = 1 << iota

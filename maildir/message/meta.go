@@ -14,12 +14,18 @@ const (
 	maxWholeHeader = 1 << 10
 )
 
-// CachedFields lists the header fields kept in Meta.Header, lower case, sorted: those of ENVELOPE plus those that mail programs fetch for their
-// message lists or search in.
+// CachedFields lists the header fields kept in Meta.Header, lower case, sorted: those of ENVELOPE and all that mail programs name when they
+// fetch message lists (Thunderbird, K-9, mutt, Evolution, Roundcube, …). One that is missing here makes them wait for every file to be opened,
+// one that is not in a message costs nothing. Received and the fields of signatures are left out: they outweigh all others together.
+// Meta.dropped has a bit for each, so there can be 64.
 var CachedFields = []string{
-	"bcc", "cc", "content-type", "date", "disposition-notification-to", "from", "importance", "in-reply-to", "list-id", "list-post",
-	"list-unsubscribe", "mail-followup-to", "message-id", "mime-version", "newsgroups", "priority", "references", "reply-to", "sender",
-	"subject", "to", "x-priority",
+	"bcc", "cc", "chat-version", "content-class", "content-description", "content-transfer-encoding", "content-type", "date",
+	"delivered-to", "disposition-notification-to", "envelope-to", "from", "importance", "in-reply-to", "lines", "list-id",
+	"list-post", "list-subscribe", "list-unsubscribe", "mail-followup-to", "mail-reply-to", "mailing-list", "message-id",
+	"mime-version", "newsgroups", "priority", "references", "reply-to", "return-path", "return-receipt-to", "sender", "sensitivity",
+	"subject", "to", "x-beenthere", "x-calendar-attachment", "x-confirm-reading-to", "x-draft-info", "x-k9mail-identity", "x-label",
+	"x-list", "x-loop", "x-mailing-list", "x-msmail-priority", "x-original-to", "x-priority", "x-spam-flag",
+	"x-uniform-type-identifier", "x-universally-unique-identifier",
 }
 
 // NewMeta collects the cached facts from a parsed message; r is needed for header bytes.
