@@ -1,3 +1,25 @@
+// Package message reads one mail message where it is stored: an io.ReaderAt becomes a tree of parts with their octet offsets, the values of
+// ENVELOPE, BODYSTRUCTURE and BODY ready to send, and decoded text to search in. It knows no mailboxes and no sessions.
+//
+// Terms. A part is a node of the MIME tree: a header with its empty line, and a body. The root is the message itself; multipart parts have
+// children, message/rfc822 and message/global parts hold another message. A field is a header line with its continuations; raw means as
+// stored. Wire sizes count what a client gets: every LF without CR before it is sent as CRLF.
+//
+// Invariants.
+//   - No message is an error. What cannot be parsed is text of the part it stands in; only a failing read is returned.
+//   - Offsets and sizes are of the file as stored; nothing is ever re-encoded. Children lie in their parent's body, in order.
+//   - All input is hostile: a message is read once, forward, through a window of constant size; work grows linearly with what is read; what is
+//     kept is bounded by Limits; cache bytes are believed only after a check.
+//   - Where the RFCs leave a choice for broken mail Dovecot 2.3's is taken, so that a client need not notice a change of server.
+//     TestBesideDovecot holds the exceptions with their reasons.
+//
+// Nothing here is shared between calls: results are values of the caller, and everything may be called concurrently on different ones, or to
+// read the same.
+//
+// Files: message.go the types; scan.go the window with its counts; parse.go the part tree and Find; header.go fields and unfolding;
+// content.go the Content-* fields; lex.go tokens of structured fields; param.go MIME parameters; address.go address lists; date.go the Date
+// field; envelope.go and structure.go the IMAP values; meta.go the cached facts, binary.go their bytes; decode.go and charset*.go transfer
+// encodings and charsets; word.go encoded words; text.go the text to search in.
 package message
 
 // Part is a node of the MIME tree: offsets into the file as stored. Sizes named Wire count every bare LF as CRLF.
@@ -39,33 +61,6 @@ type Limits struct {
 
 // DefaultLimits suit any real mail.
 var DefaultLimits = Limits{Depth: 100, Parts: 10000, HeaderBytes: 1 << 20, Params: 1000, Addresses: 10000}
-
-// Find returns the part that an IMAP part number names (RFC 9051 §6.4.5: numbers descend through multiparts and
-// embedded messages; part 1 of a non-multipart is its body), or nil.
-func (m *Message) Find(path []uint32) *Part {
-	var p *Part
-	for i, n := range path {
-		in := m.Root // what the number counts in
-		if i > 0 {
-			in = p
-			if p.Message != nil {
-				in = p.Message
-			}
-		}
-		switch {
-		case isMultipart(in):
-			if n < 1 || uint64(n) > uint64(len(in.Children)) {
-				return nil
-			}
-			p = in.Children[n-1]
-		case n != 1 || in == p: // a leaf has no parts
-			return nil
-		default:
-			p = in
-		}
-	}
-	return p
-}
 
 // Meta is what is known of a message without opening it: the cache stores its Marshal form.
 type Meta struct {

@@ -301,3 +301,30 @@ func (p *parser) closeTo(level int, end mark) {
 	}
 	p.open = p.open[:level]
 }
+
+// Find returns the part that an IMAP part number names (RFC 9051 §6.4.5: numbers descend through multiparts and
+// embedded messages; part 1 of a non-multipart is its body), or nil.
+func (m *Message) Find(path []uint32) *Part {
+	var p *Part
+	for i, n := range path {
+		in := m.Root // what the number counts in
+		if i > 0 {
+			in = p
+			if p.Message != nil {
+				in = p.Message
+			}
+		}
+		switch {
+		case isMultipart(in):
+			if n < 1 || uint64(n) > uint64(len(in.Children)) {
+				return nil
+			}
+			p = in.Children[n-1]
+		case n != 1 || in == p: // a leaf has no parts
+			return nil
+		default:
+			p = in
+		}
+	}
+	return p
+}
