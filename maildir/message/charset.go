@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message/charset"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/transform"
 )
@@ -30,12 +29,8 @@ func isLenientUTF8(name string) bool {
 
 // utf8Reader converts r to UTF-8.
 func utf8Reader(name string, r io.Reader) io.Reader {
-	name = strings.TrimSpace(name)
-	if !isLenientUTF8(name) {
-		if equalFold(name, "iso-8859-1") {
-			return charmap.Windows1252.NewDecoder().Reader(r)
-		}
-		if conv, err := charset.Reader(name, r); err == nil {
+	if name = strings.TrimSpace(name); !isLenientUTF8(name) {
+		if conv := namedReader(lowerASCII(name), r); conv != nil {
 			return conv
 		}
 	}
