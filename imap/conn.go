@@ -19,7 +19,7 @@ const (
 type timedConn struct {
 	net.Conn
 	write  time.Duration
-	broken atomic.Bool // a read or write has failed
+	broken atomic.Bool // a read or write has failed, or will: it is closed
 
 	mu     sync.Mutex    // protects what follows
 	until  time.Time     // no read lasts longer; zero: forever
@@ -67,6 +67,12 @@ func (c *timedConn) Write(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// Close may be called by any goroutine, and more than once.
+func (c *timedConn) Close() error {
+	c.broken.Store(true)
+	return c.Conn.Close()
 }
 
 // limit sets how long reads may take: until a point in time, and each one.

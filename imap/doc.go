@@ -9,36 +9,40 @@
 //
 // # Invariants
 //
-//   - One goroutine owns a connection: it reads, runs commands and writes. While it waits in IDLE a helper goroutine may peek at the input, nothing
-//     else.
-//   - A client is never told of an EXPUNGE during FETCH, STORE or SEARCH, never of a message that it was not told of before, and sequence
-//     numbers in responses are those of the moment they are sent (RFC 9051 §7.5.1).
+//   - One goroutine owns a session and its connection: it reads, runs commands and writes. While it waits in IDLE a helper goroutine may peek
+//     at the input, nothing else (idle.go). Other goroutines may interrupt or close the connection.
+//   - A client is never told of an EXPUNGE during FETCH, STORE or SEARCH, never of one of a message that it was not told of before, and
+//     sequence numbers in responses are those of the moment they are sent (RFC 9051 §7.5.1). Only sync.go tells.
 //   - Nothing is written to a client with a lock of a mailbox held.
-//   - An error is a response: handlers return it, and finish chooses the line. What went wrong in the server is in the log and not
-//     in the response.
+//   - An error is a response: handlers return it, and finish chooses the line (reply.go). What went wrong in the server is in the log and
+//     not in the response. Once the connection has failed every error means its end.
+//   - What varies by command, capability, FETCH item, SEARCH key or STATUS item is a row of a table.
+//   - What a client can take is bounded by Limits: connections, time, memory. An announced size costs nothing.
 //   - A panic ends its session and nothing else.
 //
 // # Locks
 //
-// Server.mu protects the table of connections and is never held across input or output. The locks of maildir are below it and not
-// visible here.
+// Server.mu protects the table of connections; it is a leaf, never held across input or output. timedConn.mu protects its deadlines, a
+// leaf too. The locks of maildir are below and not visible here: no lock of this package is held when it is called.
 //
 // # Files
 //
 //	server.go      listeners, limits, shutdown
-//	conn.go        deadlines of a connection
-//	session.go     the loop of one session
+//	conn.go        deadlines of a connection; peer_linux.go: has the client hung up
+//	session.go     the life of one session
 //	dispatch.go    the table of commands
-//	capability.go  the table of capabilities
 //	reply.go       errors to responses
-//	auth.go        LOGIN, AUTHENTICATE, STARTTLS and relatives
+//	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
+//	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT
-//	view.go        the view: sets and sequence numbers
+//	view.go        what a session has been told: sets and sequence numbers
 //	sync.go        untagged responses about changes
-//	idle.go        IDLE
-//	list.go        LIST, LSUB, match.go their patterns
-//	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, STATUS
+//	idle.go        IDLE, and waiting for several things at once
+//	list.go        LIST and LSUB; match.go: their patterns
+//	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH
 //	search*.go     SEARCH
 //	store.go, copy.go, append.go, expunge.go  the commands of these names
+//
+// Protocol behaviour is tested by testdata/transcripts, see transcript_test.go for their language.
 package imap

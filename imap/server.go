@@ -87,8 +87,8 @@ func (l Limits) afterLogin() wire.Limits {
 
 // Options configure a Server.
 type Options struct {
-	Hostname string
-	Version  string
+	Hostname string      // of this server, for the greeting; empty: "localhost"
+	Version  string      // of the program, for ID
 	TLS      *tls.Config // nil: no STARTTLS and no implicit TLS
 	Auth     auth.Authenticator
 	// Open opens the mail of a user; release gives it back.
@@ -121,6 +121,9 @@ var ErrServerClosed = errors.New("imap: server closed")
 // NewServer returns a server that listens nowhere yet.
 func NewServer(opt Options) *Server {
 	opt.Limits = opt.Limits.withDefaults()
+	if opt.Hostname == "" {
+		opt.Hostname = "localhost"
+	}
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}

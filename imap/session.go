@@ -97,7 +97,7 @@ func (s *session) run(implicitTLS bool) {
 			return
 		}
 	}
-	s.enc.Raw("* OK [CAPABILITY ").Raw(s.capabilities()).Raw("] Roost ready").CRLF()
+	s.enc.Raw("* OK [CAPABILITY ").Raw(s.capabilities()).Raw("] ").Raw(s.srv.opt.Hostname).Raw(" Roost ready").CRLF()
 	for s.enc.Flush() == nil && !s.ending {
 		if err := s.next(); err != nil {
 			s.bye(err)
