@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/emersion/go-message/charset"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/transform"
 )
@@ -18,33 +20,52 @@ import (
 // maxCharsetName is longer than any name in IANA's registry.
 const maxCharsetName = 64
 
-// isLenientUTF8 tells whether text of a charset is read by lenientUTF8.
-func isLenientUTF8(name string) bool {
-	switch lowerASCII(name) {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
-		return true
+// charsetDecoder gives what converts a charset to UTF-8; nil when only go-message may know it.
+func charsetDecoder(name string) transform.Transformer {
+	if own, ok := ownCharsets[name]; ok {
+		return own()
 	}
-	return len(name) > maxCharsetName
+	switch name {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return lenientUTF8{}
+	}
+	if len(name) > maxCharsetName {
+		return lenientUTF8{}
+	}
+	return nil
 }
 
-// utf8Reader converts r to UTF-8.
+// utf8Reader converts r to UTF-8. An unknown charset is read as if nothing were said.
 func utf8Reader(name string, r io.Reader) io.Reader {
-	if name = strings.TrimSpace(name); !isLenientUTF8(name) {
-		if conv := namedReader(lowerASCII(name), r); conv != nil {
-			return conv
-		}
+	name = lowerASCII(strings.TrimSpace(name))
+	if t := charsetDecoder(name); t != nil {
+		return transform.NewReader(r, t)
+	}
+	if conv, err := charset.Reader(name, r); err == nil {
+		return conv
 	}
 	return transform.NewReader(r, lenientUTF8{})
 }
 
 // appendUTF8 appends b converted to UTF-8.
 func appendUTF8(dst []byte, name string, b []byte) []byte {
-	if isLenientUTF8(name) {
+	name = lowerASCII(strings.TrimSpace(name))
+	switch t := charsetDecoder(name).(type) { // decoders do not fail: they replace what they cannot read
+	case lenientUTF8:
 		return appendLenient(dst, b)
+	case nil:
+		conv, err := charset.Reader(name, bytes.NewReader(b))
+		if err != nil {
+			return appendLenient(dst, b)
+		}
+		buf := bytes.NewBuffer(dst)
+		_, _ = buf.ReadFrom(conv)
+		return buf.Bytes()
+	default:
+		dst = slices.Grow(dst, 3*len(b)+utf8.UTFMax) // most often enough; transform.Append alone would grow it word by word
+		dst, _, _ = transform.Append(t, dst, b)
+		return dst
 	}
-	buf := bytes.NewBuffer(dst)
-	_, _ = buf.ReadFrom(utf8Reader(name, bytes.NewReader(b))) // decoders replace what they cannot read
-	return buf.Bytes()
 }
 
 // appendLenient appends what lenientUTF8 makes of b.

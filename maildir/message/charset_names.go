@@ -1,11 +1,9 @@
 package message
 
 import (
-	"io"
-
-	"github.com/emersion/go-message/charset"
 	enc "golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -14,23 +12,19 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// namedReader converts r from a charset (its name in lower case) to UTF-8; nil when it is not known.
-func namedReader(name string, r io.Reader) io.Reader {
-	if t, ok := ownCharsets[name]; ok {
-		return transform.NewReader(r, t())
-	}
-	conv, err := charset.Reader(name, r)
-	if err != nil {
-		return nil
-	}
-	return conv
-}
-
-// ownCharsets are those that IANA's and the Web's tables do not have, or have in a way that loses text that mail programs show: names of
-// Microsoft's code pages, supersets in the place of what is announced, and the two 7-bit charsets x/text has no decoder for (for the Web,
-// ISO-2022-KR is one replacement character as a whole).
+// ownCharsets are looked up here first, by name in lower case: what IANA's and the Web's tables do not have, or have in a way that loses text
+// that mail programs show (names of Microsoft's code pages, supersets in the place of what is announced, and the two 7-bit charsets x/text
+// has no decoder for: to the Web, ISO-2022-KR is one replacement character as a whole), and the usual names of all the others, because a
+// decoder costs an encoded word much less than go-message's reader does. Rarer names are left to go-message.
 var ownCharsets = func() map[string]func() transform.Transformer {
 	t := make(map[string]func() transform.Transformer)
+	for _, all := range [][]enc.Encoding{charmap.All, japanese.All, korean.All, simplifiedchinese.All, traditionalchinese.All} {
+		for _, e := range all {
+			if name, err := ianaindex.MIME.Name(e); err == nil {
+				t[lowerASCII(name)] = func() transform.Transformer { return e.NewDecoder() }
+			}
+		}
+	}
 	add := func(decoder func() transform.Transformer, names ...string) {
 		for _, name := range names {
 			t[name] = decoder
