@@ -45,7 +45,11 @@ func (w *textWalker) walk(p *Part, embedded bool) error {
 		}
 	}
 	if p.Message != nil {
-		return w.walk(p.Message, true)
+		if err := w.walk(p.Message, true); err != nil || !w.bodies || !isEncoded(p) {
+			return err
+		}
+		// Against the rules (RFC 2046 §5.2.1), but some do it: what was parsed is the encoding, the message is inside.
+		return w.fn(p, textReader(w.r, p))
 	}
 	for _, child := range p.Children {
 		if err := w.walk(child, false); err != nil {
@@ -62,28 +66,67 @@ func holdsText(p *Part) bool {
 	return isText(p) || equalFold(p.Type, "message") || isMultipart(p)
 }
 
-// header visits the decoded fields of a header, one a line. Of a header beyond all measure only the beginning is read.
+func isEncoded(p *Part) bool { return p.Encoding == "base64" || p.Encoding == "quoted-printable" }
+
+// headerPiece is how much of a header is decoded at once. Longer fields are cut.
+const headerPiece = 1 << 20
+
+// header visits the decoded fields of a header, one a line; a header of more than a piece in several texts.
 func (w *textWalker) header(p *Part) error {
-	size := p.BodyOff - p.HeaderOff
-	if size == 0 {
-		return nil
+	left := p.BodyOff - p.HeaderOff
+	raw := make([]byte, min(left, headerPiece))
+	for left > 0 {
+		piece := raw[:min(left, headerPiece)]
+		n, err := w.r.ReadAt(piece, p.BodyOff-left)
+		if n < len(piece) && err != nil && err != io.EOF {
+			return err
+		}
+		if n == 0 {
+			return nil // the file is shorter than it was
+		}
+		piece = piece[:n]
+		if int64(n) < left {
+			piece = piece[:wholeFields(piece)]
+		}
+		left -= int64(len(piece))
+		if err := w.fn(p, bytes.NewReader(decodeHeader(piece))); err != nil {
+			return err
+		}
 	}
-	raw := make([]byte, min(size, int64(DefaultLimits.HeaderBytes)))
-	n, err := w.r.ReadAt(raw, p.HeaderOff)
-	if n < len(raw) && err != nil && err != io.EOF {
-		return err
+	return nil
+}
+
+// wholeFields is the length of the fields in b but the last, which may go on behind it; without any, of the lines, or all of it.
+func wholeFields(b []byte) int {
+	lines := len(b)
+	for end := len(b) - 1; ; {
+		i := bytes.LastIndexByte(b[:end], '\n')
+		if i < 0 {
+			return lines
+		}
+		if lines == len(b) {
+			lines = i + 1
+		}
+		if !isWSP(b[i+1]) {
+			return i + 1
+		}
+		end = i
 	}
-	text := make([]byte, 0, n+n/8)
-	Fields(raw[:n], func(name, field []byte) bool {
+}
+
+func decodeHeader(raw []byte) []byte {
+	text := make([]byte, 0, len(raw)+len(raw)/8)
+	Fields(raw, func(name, field []byte) bool {
 		if len(name) > 0 {
 			text = appendLenient(text, name)
 			text = append(text, ": "...)
+			field = fieldBody(field)
 		}
-		text = AppendFieldValue(text, field)
+		text = appendText(text, field)
 		text = append(text, "\r\n"...)
 		return true
 	})
-	return w.fn(p, bytes.NewReader(text))
+	return text
 }
 
 // textReader gives the decoded UTF-8 text of a part; what has an unknown encoding is taken as it is.

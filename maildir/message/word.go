@@ -9,8 +9,10 @@ import (
 func FieldValue(raw []byte) string { return string(AppendFieldValue(nil, raw)) }
 
 // AppendFieldValue appends FieldValue(raw) to dst.
-func AppendFieldValue(dst, raw []byte) []byte {
-	body := fieldBody(raw)
+func AppendFieldValue(dst, raw []byte) []byte { return appendText(dst, fieldBody(raw)) }
+
+// appendText appends an unstructured field body, unfolded and decoded.
+func appendText(dst, body []byte) []byte {
 	if bytes.IndexByte(body, '\n') >= 0 {
 		body = unfoldText(nil, body)
 	} else {
