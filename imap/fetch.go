@@ -368,6 +368,7 @@ func (f *fetcher) close() {
 
 // fetchMemo is what a session remembers from one FETCH for the next, of clients that fetch a large part in chunks.
 type fetchMemo struct {
-	marks lineMarks
-	size  sizeMemo
+	marks   lineMarks
+	size    sizeMemo
+	decoder decodeMemo
 }

@@ -213,6 +213,13 @@ func TestBinary(t *testing.T) {
 		if want := fmt.Sprintf("BINARY.SIZE[1] %d BINARY[1] ~{%d}", size, size); !strings.Contains(a.text, want) {
 			t.Errorf("%q lacks %q", a.text, want)
 		}
+		var chunks []byte
+		for off := 0; off <= size; off += 64 << 10 {
+			chunks = append(chunks, c.do("UID FETCH %d BINARY.PEEK[1]<%d.65536>", uid, off).ok(t).one(t, "FETCH").literal(t)...)
+		}
+		if !bytes.Equal(chunks, data) {
+			t.Errorf("size %d: chunks differ", size)
+		}
 		for range 10 {
 			off, n := rng.IntN(size+5), 1+rng.IntN(size+5)
 			lit := c.do("UID FETCH %d BINARY.PEEK[1]<%d.%d>", i+1, off, n).ok(t).one(t, "FETCH").literal(t)

@@ -33,12 +33,18 @@ const (
 func (s *session) cmdSearch(c *command) error {
 	req, err := wire.ParseSearch(c.args)
 	if err != nil {
+		if req != nil && req.Return.Save {
+			s.saved = nil // an unknown charset, which is a NO, see below
+		}
 		return err
+	}
+	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
+		return bad("With UTF8=ACCEPT search strings are UTF-8")
 	}
 	ret := searchReturn(req.Return, s.rev2)
 	pl, err := newPlan(req.Key, s.view, s.view.box.KeywordNames(), s.saved)
 	if err != nil {
-		return err
+		return err // BAD, which leaves "$" alone
 	}
 	uids, err := s.search(pl, ret)
 	if err != nil {

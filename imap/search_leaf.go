@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -27,7 +28,7 @@ func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 	case *wire.KeyFlag:
 		return pl.flagNode(key), nil
 	case *wire.KeyHeader:
-		return pl.headerNode(strings.ToLower(key.Field), key.Value), nil
+		return pl.headerNode(key.Field, key.Value), nil
 	case *wire.KeyText:
 		return pl.textNode(key.Headers, key.Value), nil
 	case *wire.KeyDate:
@@ -121,16 +122,17 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// headerNode looks for value in the decoded fields of that name (lower case); an empty value asks whether there is such a field.
-func (pl *plan) headerNode(field, value string) *node {
+// headerNode looks for value in the decoded fields of that name; an empty value asks whether there is such a field.
+func (pl *plan) headerNode(name, value string) *node {
 	needle := index.NewNeedle(value)
-	return pl.add("header "+field+"\x00"+value, leaf{from: levelCached, to: levelParse, test: func(p *probe) tri {
-		fields, ok := p.fields(field)
+	wanted := []byte(name)
+	return pl.add("header "+strings.ToLower(name)+"\x00"+value, leaf{from: levelCached, to: levelParse, test: func(p *probe) tri {
+		fields, ok := p.fields(name)
 		if !ok {
 			return unknown
 		}
-		for _, f := range fields {
-			if f.name == field && (value == "" || needle.MatchHeader(f.raw)) {
+		for i := range fields {
+			if f := &fields[i]; len(f.name) == len(wanted) && bytes.EqualFold(f.name, wanted) && (value == "" || p.matches(f, needle)) {
 				return yes
 			}
 		}
@@ -151,8 +153,9 @@ func (pl *plan) textNode(headers bool, value string) *node {
 			if p.facts() == nil {
 				return unknown
 			}
-			for _, f := range p.cached() {
-				if t.needle.MatchHeader(f.raw) {
+			fields := p.cached()
+			for i := range fields {
+				if p.matches(&fields[i], t.needle) {
 					return yes
 				}
 			}
@@ -162,17 +165,32 @@ func (pl *plan) textNode(headers bool, value string) *node {
 	return pl.add(fmt.Sprint("text ", headers, value), l)
 }
 
-// field is a header field: its name in lower case and the raw lines.
+// manyNeedles is from how many leaves on it pays to keep decoded fields.
+const manyNeedles = 8
+
+// field is a header field.
 type field struct {
-	name string
-	raw  []byte
+	name, raw []byte
+	value     string // raw decoded, when kept
+	kept      bool
 }
 
 // splitFields lists the fields of raw header bytes.
 func splitFields(dst []field, header []byte) []field {
 	message.Fields(header, func(name, raw []byte) bool {
-		dst = append(dst, field{strings.ToLower(string(name)), raw})
+		dst = append(dst, field{name: name, raw: raw})
 		return true
 	})
 	return dst
+}
+
+// matches tells whether a field contains the needle.
+func (p *probe) matches(f *field, needle index.Needle) bool {
+	if len(p.pl.leaves) < manyNeedles {
+		return needle.MatchHeader(f.raw)
+	}
+	if !f.kept {
+		f.value, f.kept = message.FieldValue(f.raw), true
+	}
+	return needle.MatchString(f.value)
 }

@@ -141,8 +141,11 @@ func fieldsItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 	}
 	not := sec.Spec == wire.SpecHeaderFieldsNot
 	it.meta = cachedOnly
+	cached := func(m *fetchMessage) bool { // of an enormous header not all is
+		return cachedOnly && !slices.ContainsFunc(sec.Fields, func(field string) bool { return !m.meta.Cached(field) })
+	}
 	it.prepare = func(f *fetcher, m *fetchMessage) error {
-		if cachedOnly {
+		if cached(m) {
 			return nil
 		}
 		return f.parts(m)
@@ -150,7 +153,7 @@ func fieldsItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 	it.write = func(f *fetcher, m *fetchMessage) error {
 		f.grow()
 		var header []byte
-		if cachedOnly {
+		if cached(m) {
 			header = m.meta.Header
 		} else {
 			p := findPart(m.tree, sec)

@@ -10,16 +10,36 @@ import (
 )
 
 // BINARY, BINARY.PEEK and BINARY.SIZE (RFC 3516, RFC 9051 §6.4.5): a part with its transfer encoding removed. How many octets that makes is
-// only known after decoding, and must be announced before: small parts are decoded into memory, large ones twice. sizeMemo keeps a client
-// that fetches a large part in chunks from paying for the first pass each time.
+// only known after decoding, and must be announced before: small parts are decoded into memory, large ones twice. A client that fetches a large
+// part in chunks must not pay for decoding from the start each time: decodeMemo goes on where the last chunk stopped.
+
+// partKey names a part of a message file as it was.
+type partKey struct {
+	box       *maildir.Mailbox
+	uid       uint32
+	size, off int64 // of the file, and where the part's body is in it
+}
+
+func (f *fetcher) partKey(m *fetchMessage, p *message.Part) partKey {
+	return partKey{f.box, m.rec.UID, m.size, p.BodyOff}
+}
 
 // sizeMemo is the decoded size of the part asked for last in this session.
 type sizeMemo struct {
-	box  *maildir.Mailbox
-	uid  uint32
-	off  int64
+	key  partKey
 	size int64
 }
+
+// decodeMemo is a decoder that has given its first at octets. It does not hold the file open.
+type decodeMemo struct {
+	key  partKey
+	file *swapReaderAt
+	rd   io.Reader
+	at   int64
+}
+
+// swapReaderAt reads from a file that can be exchanged for the same file opened again.
+type swapReaderAt struct{ io.ReaderAt }
 
 // binaryItem compiles a BINARY item. Composite parts and whole messages have no transfer encoding of their own; their octets are sent as
 // BODY would send them.
@@ -78,37 +98,63 @@ func binaryItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Partial) error {
 	f.binary = true
 	defer func() { f.binary = false }()
-	rd, err := message.Decoded(m.file, p)
-	if err != nil {
-		f.logFile(m, err)
-		return f.literal(nil)
-	}
 	from, count := int64(0), int64(1)<<62
 	if part != nil {
 		from, count = part.Offset, part.Count
 	}
-	if !f.discard(rd, from) {
+	d, err := f.decodeFrom(m, p, from)
+	if err != nil {
+		f.logFile(m, err)
 		return f.literal(nil)
 	}
-	// One octet more than fits tells whether this was all.
-	n, err := io.ReadFull(rd, f.in[:min(count, int64(len(f.in)))])
+	if d == nil {
+		return f.literal(nil) // nothing is there
+	}
+	n, err := io.ReadFull(d.rd, f.in[:min(count, int64(len(f.in)))])
+	d.at += int64(n)
 	if err != nil || int64(n) == count {
+		if err == nil {
+			f.s.fetched.decoder = *d
+		}
 		return f.literal(f.in[:n])
 	}
 	total := min(f.decodedSize(m, p)-from, count)
 	f.enc.Literal(total, true)
 	f.enc.Write(f.in[:n])
 	for left := total - int64(n); left > 0; left -= int64(n) {
-		n, err = io.ReadFull(rd, f.in[:min(left, int64(len(f.in)))])
+		n, err = io.ReadFull(d.rd, f.in[:min(left, int64(len(f.in)))])
 		if n == 0 {
 			return f.lost(m, err)
 		}
+		d.at += int64(n)
 		f.enc.Write(f.in[:n])
 		if err := f.s.keepalive(); err != nil {
 			return err
 		}
 	}
+	if part != nil {
+		f.s.fetched.decoder = *d
+	}
 	return nil
+}
+
+// decodeFrom returns a decoder of the part that stands at an offset, the one used last if that is not behind it; nil beyond the end.
+func (f *fetcher) decodeFrom(m *fetchMessage, p *message.Part, from int64) (*decodeMemo, error) {
+	d := f.s.fetched.decoder
+	f.s.fetched.decoder = decodeMemo{}
+	if key := f.partKey(m, p); d.rd == nil || d.key != key || d.at > from {
+		d = decodeMemo{key: key, file: &swapReaderAt{m.file}}
+		var err error
+		if d.rd, err = message.Decoded(d.file, p); err != nil {
+			return nil, err
+		}
+	}
+	d.file.ReaderAt = m.file
+	if !f.discard(d.rd, from-d.at) {
+		return nil, nil
+	}
+	d.at = from
+	return &d, nil
 }
 
 // discard skips n octets of rd and tells whether there are more.
@@ -126,7 +172,8 @@ func (f *fetcher) discard(rd io.Reader, n int64) bool {
 // decodedSize decodes a part to learn its size. What comes behind a decoding error does not count, here and in writeDecoded.
 func (f *fetcher) decodedSize(m *fetchMessage, p *message.Part) int64 {
 	memo := &f.s.fetched.size
-	if memo.box == f.box && memo.uid == m.rec.UID && memo.off == p.BodyOff {
+	key := f.partKey(m, p)
+	if memo.key == key {
 		return memo.size
 	}
 	rd, err := message.Decoded(m.file, p)
@@ -144,6 +191,6 @@ func (f *fetcher) decodedSize(m *fetchMessage, p *message.Part) int64 {
 			break
 		}
 	}
-	*memo = sizeMemo{f.box, m.rec.UID, p.BodyOff, size}
+	*memo = sizeMemo{key, size}
 	return size
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ParseSearch parses SEARCH and UID SEARCH. Strings are converted to UTF-8. The error is a *CharsetError for an unknown CHARSET.
+// ParseSearch parses SEARCH and UID SEARCH. Strings are converted to UTF-8. The error is a *CharsetError for an unknown CHARSET;
+// then the result options are returned all the same, as RETURN (SAVE) has an effect when it fails (RFC 5182 §2.1).
 //
 //	search             = "SEARCH" [search-return-opts] SP search-program
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
@@ -27,7 +28,7 @@ func ParseSearch(d *Decoder) (*Search, error) {
 	convert, ok := newConverter(c.Charset)
 	if !ok {
 		d.err = &CharsetError{Charset: c.Charset}
-		return nil, d.Err()
+		return &c, d.Err()
 	}
 	p := searchParser{d, convert}
 	var keys []SearchKey
