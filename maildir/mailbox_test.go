@@ -553,3 +553,27 @@ func TestMoveBetweenMailboxes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLinesOfOthers: UIDs that another server gave are taken over, also when one of its messages is gone again before we looked.
+func TestLinesOfOthers(t *testing.T) {
+	b := newBox(t)
+	b.append("first\r\n", Seen)
+	f, err := os.OpenFile(filepath.Join(b.dir, uidlistName), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(f, "2 :1.gone.h\n3 :2.here.h\n7 :3.too.h\n")
+	f.Close()
+	b.put("cur", "2.here.h:2,", "x\n")
+	b.put("cur", "0.unnumbered.h:2,", "x\n")
+	b.put("new", "3.too.h", "x\n")
+	b.sync()
+	b.wantUIDs(1, 3, 7, 8)
+	if got := b.rec(8); got.Flags != 0 || b.body(8) != "x\n" {
+		t.Errorf("%+v", got)
+	}
+	// The one that was gone comes back: a new message.
+	b.put("cur", "1.gone.h:2,", "x\n")
+	b.sync()
+	b.wantUIDs(1, 3, 7, 8, 9)
+}

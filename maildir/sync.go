@@ -237,7 +237,7 @@ func (u *update) scan(force bool) error {
 		if err != nil {
 			return err
 		}
-		unseen := append(sc.unseen(partial), m.pendingUIDs()...)
+		unseen := append(sc.unseen(partial), sc.unseenLines()...)
 		calm := newEnd.mtime == newSt.mtime && curEnd.mtime == curSt.mtime
 		settled := calm && time.Now().UnixNano()-max(newSt.mtime, curSt.mtime) > int64(tick)
 		if len(unseen) == 0 && !u.again {
@@ -253,7 +253,7 @@ func (u *update) scan(force bool) error {
 		if calm && absent != nil && slices.Equal(absent, unseen) && settled {
 			u.scanned(newSt, curSt, true, nil)
 			u.drop(unseen)
-			return u.number(sc.added, true)
+			return u.number(sc.added, false)
 		}
 		if try >= scanTries {
 			u.scanned(newSt, curSt, false, unseen)
@@ -518,16 +518,40 @@ func (m *Mailbox) addRecord(uid uint32, s sighting, extra string) *record {
 // drop forgets messages whose files are gone, and lines that never had one.
 func (u *update) drop(uids []uint32) {
 	m := u.m
+	gone := make(map[uint32]bool, len(uids))
+	for _, uid := range uids {
+		gone[uid] = true
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for base, l := range m.pending {
-		m.dead[base] = l.uid
+		if gone[l.uid] {
+			m.dead[base] = l.uid
+			delete(m.pending, base)
+		}
 	}
-	clear(m.pending)
 	m.forget(uids)
 }
 
-// pendingUIDs lists the UIDs of lines whose file has not been seen, ascending.
+// unseenLines lists the UIDs of lines whose file did not show up either, ascending.
+func (sc *scanner) unseenLines() (uids []uint32) {
+	if len(sc.m.pending) == 0 {
+		return nil
+	}
+	seen := make(map[string]bool, len(sc.added))
+	for _, s := range sc.added {
+		seen[s.base()] = true
+	}
+	for base, l := range sc.m.pending {
+		if !seen[base] {
+			uids = append(uids, l.uid)
+		}
+	}
+	slices.Sort(uids)
+	return uids
+}
+
+// pendingUIDs lists the UIDs of all lines whose file is not in memory yet, ascending.
 func (m *Mailbox) pendingUIDs() (uids []uint32) {
 	for _, l := range m.pending {
 		uids = append(uids, l.uid)
