@@ -125,24 +125,25 @@ func TestClientThatDoesNotRead(t *testing.T) {
 
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
-	ts := newTestServer(t, func(o *Options) { o.Limits.PerAddress, o.Limits.Connections = 3, 2 })
-	one, two := ts.login(), ts.dial()
-	if got := ts.connect().rest(); got != "* BYE [UNAVAILABLE] Too many connections\r\n" {
-		t.Errorf("got %q", got)
+	for text, set := range map[string]func(*Limits){
+		"Too many connections":                   func(l *Limits) { l.Connections = 2 },
+		"Too many connections from your address": func(l *Limits) { l.PerAddress = 2 },
+	} {
+		ts := newTestServer(t, func(o *Options) {
+			set(&o.Limits)
+			logTo(o)
+		})
+		one, two := ts.login(), ts.dial()
+		if got := ts.connect().rest(); got != "* BYE [UNAVAILABLE] "+text+"\r\n" {
+			t.Errorf("got %q", got)
+		}
+		two.ok("LOGOUT")
+		two.rest()
+		one.ok("LOGOUT")
+		one.rest()
+		ts.ends()
+		ts.login().ok("NOOP")
 	}
-	ts.srv.mu.Lock()
-	ts.srv.opt.Limits.PerAddress = 2
-	ts.srv.opt.Limits.Connections = 10
-	ts.srv.mu.Unlock()
-	if got := ts.connect().rest(); got != "* BYE [UNAVAILABLE] Too many connections from your address\r\n" {
-		t.Errorf("got %q", got)
-	}
-	two.ok("LOGOUT")
-	two.rest()
-	one.ok("LOGOUT")
-	one.rest()
-	ts.ends()
-	ts.login().ok("NOOP")
 }
 
 func init() {
