@@ -8,7 +8,6 @@ import (
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
-	"golang.org/x/text/encoding/unicode/utf32"
 	"golang.org/x/text/transform"
 )
 
@@ -52,8 +51,5 @@ var ownCharsets = func() map[string]func() transform.Transformer {
 	table(korean.EUCKR, "cp949", "ms949", "uhc", "windows-949", "x-windows-949", "euckr", "x-euc-kr", "ksc5601", "5601")
 	table(simplifiedchinese.GB18030, "gb2312", "gb_2312", "gb_2312-80", "gb2312-80", "x-gb2312", "gbk", "x-gbk", "cp936", "ms936", "windows-936")
 	table(traditionalchinese.Big5, "cp950", "ms950", "windows-950", "x-big5")
-	table(utf32.UTF32(utf32.BigEndian, utf32.UseBOM), "utf-32", "utf32")
-	table(utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), "utf-32be")
-	table(utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), "utf-32le")
 	return t
 }()
