@@ -160,7 +160,7 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 	}
 	for i := range recs {
 		if i%keepaliveEvery == 0 {
-			if err := f.s.keepalive(); err != nil {
+			if err := f.alive(); err != nil {
 				return err
 			}
 		}
@@ -321,6 +321,14 @@ func (f *fetcher) parts(m *fetchMessage) error {
 	var err error
 	m.tree, err = message.Parse(m.file, m.size, message.DefaultLimits)
 	return err
+}
+
+// alive returns an error when there is nobody to answer: the client is gone, or has taken nothing for so long that a write was given up.
+func (f *fetcher) alive() error {
+	if f.s.conn.broken.Load() {
+		return net.ErrClosed
+	}
+	return f.s.keepalive()
 }
 
 // lost ends the connection in the middle of a literal: any other octet would be taken for part of the message.

@@ -347,14 +347,14 @@ func TestSearchOracle(t *testing.T) {
 	box := testMailbox(t)
 	var mail []known
 	var raw []string
-	for range 100 {
+	for range 60 {
 		k, text := generate(rng)
 		k.size = int64(len(wireForm(text)))
 		mail, raw = append(mail, k), append(raw, text)
 	}
 	put(t, box, mail, raw)
 	s := searchSession(box)
-	for range 800 {
+	for range 300 {
 		checkSearch(t, s, mail, randomKey(rng, 3, uint32(len(mail))))
 	}
 	t.Run("thousand needles", func(t *testing.T) {
@@ -417,7 +417,7 @@ func TestSearchCorpus(t *testing.T) {
 		return uidSetKey(1+rng.Uint32N(uint32(len(mail))), 1+rng.Uint32N(uint32(len(mail))))
 	}
 	s := searchSession(box)
-	for range 40 {
+	for range 20 {
 		checkSearch(t, s, mail, and(or(leaf(), leaf()), or(negated(leaf()), and(leaf(), leaf()))))
 	}
 }

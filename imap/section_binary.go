@@ -128,7 +128,7 @@ func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Part
 		}
 		d.at += int64(n)
 		f.enc.Write(f.in[:n])
-		if err := f.s.keepalive(); err != nil {
+		if err := f.alive(); err != nil {
 			return err
 		}
 	}

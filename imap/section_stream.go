@@ -227,7 +227,7 @@ func (f *fetcher) stream(m *fetchMessage, rd *crlfReader, skip, n int64, verbati
 		out = out[:min(n, int64(len(out)))]
 		n -= int64(len(out))
 		f.enc.Write(out)
-		if err := f.s.keepalive(); err != nil {
+		if err := f.alive(); err != nil {
 			return err
 		}
 	}

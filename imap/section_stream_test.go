@@ -95,9 +95,9 @@ func TestLineMarks(t *testing.T) {
 		rd := &countingReaderAt{r: strings.NewReader(in)}
 		buf := make([]byte, streamBlock)
 		var lm lineMarks
-		for i := range 300 {
+		for i := range 120 {
 			at := rng.Int64N(rg.wire)
-			if i > 200 {
+			if i > 100 {
 				at = rg.wire - 1 // the worst place to look from the start every time
 			}
 			before := rd.n
@@ -120,7 +120,7 @@ func TestLineMarks(t *testing.T) {
 			if got, want := out[at-wire:], want[at:]; !strings.HasPrefix(want, string(got)) || len(got) == 0 {
 				t.Fatalf("%s: octets at %d differ", kind, at)
 			}
-			if i > 200 && rd.n-before > 2*streamBlock {
+			if i > 100 && rd.n-before > 2*streamBlock {
 				t.Fatalf("%s: a repeated look-up read %d octets", kind, rd.n-before)
 			}
 		}
