@@ -29,7 +29,6 @@ type item struct {
 	name     string // for a link: the name of the source
 	base     string // base name wanted
 	guid     string // message GUID when base cannot be kept or is not the GUID
-	keepBase bool   // use base unless the target knows it
 	flags    Flags
 	keywords []string
 	size     int64

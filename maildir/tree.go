@@ -56,7 +56,7 @@ type Store struct {
 // OpenStore opens (or creates) a mail root.
 func OpenStore(o Options) (*Store, error) {
 	if o.Separator != '/' && o.Separator != '.' {
-		return nil, fmt.Errorf("separator %q: must be / or .", o.Separator)
+		return nil, fmt.Errorf("separator %q: only / and . are possible", o.Separator)
 	}
 	if o.Create {
 		if err := os.MkdirAll(o.Root, 0o700); err != nil {

@@ -242,7 +242,6 @@ func (p *uidlistParser) record(line []byte) (uid uint32, base, extra []byte, why
 // lineReader splits input at LF. An unterminated last line is not returned and not counted as consumed.
 type lineReader struct {
 	r        *bufio.Reader
-	long     []byte
 	consumed int64
 	count    int
 }

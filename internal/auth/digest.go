@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	//lint:ignore SA1019 Dovecot has a scheme of it, and who uses it must be able to log in
 	"golang.org/x/crypto/md4"
 )
 

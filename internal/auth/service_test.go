@@ -134,7 +134,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	if len(s.cache.right) != 0 {
 		t.Error("a failed login is remembered")
 	}
-	s.src = fixed{&(*newTable())}
+	s.src = fixed{newTable()}
 	if _, err := s.Password(t.Context(), local, "nobody", "x"); err != ErrFailed {
 		t.Errorf("empty table: %v", err)
 	}

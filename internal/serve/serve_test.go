@@ -190,7 +190,7 @@ func TestState(t *testing.T) {
 			t.Errorf("%s is not private: %v", name, err)
 		}
 	}
-	if NewPassword() == NewPassword() {
+	if one, other := NewPassword(), NewPassword(); one == other {
 		t.Error("passwords repeat")
 	}
 }

@@ -143,7 +143,7 @@ func (p *addressParser) angle(a *address) (ok bool) {
 	if p.at('@') {
 		if a.route, ok = p.routes(); ok && p.at(':') {
 			p.i++
-			ok = p.space()
+			p.space()
 		} else {
 			a.route = invalidRoute
 		}
