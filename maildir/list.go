@@ -123,6 +123,11 @@ func (g *merger) finish(hdr uidlistHeader, pos uidlistPos) error {
 	}
 	// A header that cannot be read says nothing; a valid one with other numbers is another mailbox or another time.
 	if m.hdr.Validity != 0 && hdr.Validity != 0 && (hdr.Validity != m.hdr.Validity || hdr.Next < m.hdr.Next) {
+		if m.store.opt.State != "" && hdr.Validity == m.hdr.Validity {
+			// Whoever opens the mailbox next must know which UIDs were given out.
+			b, dir := m.takeSnapshot()
+			m.writeSnapshot(dir, b)
+		}
 		m.gone(errRestored)
 		return errRestored
 	}

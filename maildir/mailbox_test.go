@@ -577,3 +577,41 @@ func TestLinesOfOthers(t *testing.T) {
 	b.sync()
 	b.wantUIDs(1, 3, 7, 8, 9)
 }
+
+// TestRestoreWhileServing puts an older copy of a whole Maildir back in place: who has it open is sent away, and afterwards the old messages are
+// there with their UIDs, nothing that was restored is numbered again, and no UID is given out twice.
+func TestRestoreWhileServing(t *testing.T) {
+	b := newBox(t)
+	one := b.append("one\r\n", Seen)
+	two := b.append("two\r\n", Seen)
+	list, err := os.ReadFile(filepath.Join(b.dir, uidlistName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := b.names("cur")
+	b.append("three\r\n", Seen)
+	b.append("four\r\n", Seen)
+	b.Expunge(bg, []uint32{one})
+	// The restore: the files of the backup come back, those that are not in it go, the uidlist is the old one.
+	for _, name := range b.names("cur") {
+		os.Remove(filepath.Join(b.dir, "cur", name))
+	}
+	for i, name := range saved {
+		b.put("cur", name, []string{"one\n", "two\n"}[i])
+	}
+	os.WriteFile(filepath.Join(b.dir, "restored"), list, 0o600)
+	os.Rename(filepath.Join(b.dir, "restored"), filepath.Join(b.dir, uidlistName))
+	if err := b.Sync(bg); err == nil {
+		t.Error("nobody noticed")
+	}
+	m, err := b.store.Open("INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Release()
+	b.Mailbox = m
+	b.wantUIDs(one, two)
+	if uid := b.append("five\r\n", 0); uid != 5 {
+		t.Errorf("next UID %d", uid)
+	}
+}

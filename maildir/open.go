@@ -112,6 +112,9 @@ func (m *Mailbox) close() {
 			hub.remove(m)
 		}
 		m.gone(ErrGone) // for hints that are still on their way
+		if m.lockWrite(context.Background()) == nil {
+			defer m.unlockWrite() // nobody is in the middle of something
+		}
 	}
 	if m.cache != nil {
 		m.cache.close()

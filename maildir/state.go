@@ -232,18 +232,24 @@ func (m *Mailbox) loadSnapshot(dir string) *snapshot {
 	return s
 }
 
-// save writes the snapshot if it is behind.
+// save writes the snapshot if it is behind. A mailbox that is gone is not saved: its directory may be another's by now.
 func (m *Mailbox) save() {
-	if m.store.opt.State == "" || m.lockWrite(context.Background()) != nil {
+	if m.store.opt.State == "" || m.failed() != nil || m.lockWrite(context.Background()) != nil {
 		return
 	}
+	b, dir := m.takeSnapshot()
+	m.unlockWrite()
+	m.writeSnapshot(dir, b)
+}
+
+// takeSnapshot encodes what is in memory; nil when the file says the same. The caller holds write.
+func (m *Mailbox) takeSnapshot() (b []byte, dir string) {
 	newSt, err1 := m.new.statSelf()
 	curSt, err2 := m.cur.statSelf()
 	m.mu.Lock()
-	if !m.unsaved || m.recs == nil || m.hdr.Validity == 0 {
-		m.mu.Unlock()
-		m.unlockWrite()
-		return
+	defer m.mu.Unlock()
+	if !m.unsaved || m.hdr.Validity == 0 {
+		return nil, ""
 	}
 	settled := err1 == nil && err2 == nil && m.seen.again.IsZero() && !m.hints.any() &&
 		newSt.mtime == m.seen.new && curSt.mtime == m.seen.cur && len(m.pending) == 0 &&
@@ -253,11 +259,14 @@ func (m *Mailbox) save() {
 	m.cache.mu.Lock()
 	s.cacheGen, s.cacheEnd, s.cacheN = m.cache.gen, m.cache.end, m.cache.n
 	m.cache.mu.Unlock()
-	b := s.encode()
 	m.unsaved = false
-	dir := boxState(m.store.opt.State, m.storage)
-	m.mu.Unlock()
-	m.unlockWrite()
+	return s.encode(), boxState(m.store.opt.State, m.storage)
+}
+
+func (m *Mailbox) writeSnapshot(dir string, b []byte) {
+	if b == nil {
+		return
+	}
 	if err := writeState(filepath.Join(dir, "records"), b); err != nil {
 		m.log.Warn("cannot save the snapshot", "mailbox", m.box.path(), "cause", err)
 	}
