@@ -1,9 +1,7 @@
 package maildir
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -39,6 +37,7 @@ type opError struct {
 }
 
 func (e *opError) Error() string { return e.op + " " + e.path + ": " + e.err.Error() }
+
 func (e *opError) Unwrap() error { return e.err }
 
 // Is makes errors.Is(err, ErrFull) and ErrPermission true for the errno values that mean it.
@@ -285,7 +284,8 @@ type fileInfo struct {
 	gid          uint32
 }
 
-func (fi fileInfo) isDir() bool     { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
+func (fi fileInfo) isDir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
+
 func (fi fileInfo) isRegular() bool { return fi.mode&unix.S_IFMT == unix.S_IFREG }
 
 // sameFile tells whether both are the same inode.
@@ -420,89 +420,4 @@ func (d *dir) flush(f *os.File, op string, call func(fd int) error) error {
 		failed = err
 	}
 	return fileError(op, f.Name(), failed)
-}
-
-// direntBuffer is how much one getdents call may return: some 1,000 message names.
-const direntBuffer = 1 << 16
-
-// readNames calls fn with each entry but "." and ".." until it returns false. Each call reads the directory from its start. dtype is a
-// DT_ constant of unix, DT_UNKNOWN where the file system does not say. What other programs rename meanwhile may be seen
-// twice or not at all.
-func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
-	var fd int
-	// A descriptor of its own, because the position belongs to the descriptor.
-	if err := d.do("readdir", "", func(at int) (err error) {
-		fd, err = unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	}); err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, direntBuffer)
-	for {
-		n, err := retry(func() (int, error) { return unix.Getdents(fd, buf) })
-		if err != nil {
-			return &opError{"readdir", d.where, err}
-		}
-		if n == 0 {
-			return nil
-		}
-		// struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with a NUL.
-		for b := buf[:n]; len(b) > 19; {
-			entry := b[:binary.NativeEndian.Uint16(b[16:])]
-			b = b[len(entry):]
-			name := entry[19:]
-			for i, c := range name {
-				if c == 0 {
-					name = name[:i]
-					break
-				}
-			}
-			if s := string(name); s != "." && s != ".." && !fn(s, entry[18]) {
-				return nil
-			}
-		}
-	}
-}
-
-// maxDepth bounds how deep directories are removed and walked; each level holds a file descriptor.
-const maxDepth = 32
-
-// removeAll removes name with everything in it, without following symbolic links. Nothing there is no error.
-func (d *dir) removeAll(name string) error { return d.removeTree(name, maxDepth) }
-
-func (d *dir) removeTree(name string, depth int) error {
-	err := d.unlink(name)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if fi, serr := d.stat(name); serr != nil || !fi.isDir() {
-		return err
-	}
-	if depth == 0 {
-		return &opError{"rmdir", d.where + "/" + name, fmt.Errorf("more than %d directories deep", maxDepth)}
-	}
-	// Other programs may still be adding files: a few rounds, not for ever.
-	for range 4 {
-		if err = d.rmdir(name); err == nil || errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		sub, serr := d.sub(name)
-		if serr != nil {
-			return serr
-		}
-		var failed error
-		serr = sub.readNames(func(entry string, _ uint8) bool {
-			failed = sub.removeTree(entry, depth-1)
-			return failed == nil
-		})
-		sub.close()
-		if failed != nil || serr != nil {
-			return errors.Join(failed, serr)
-		}
-	}
-	return err
 }

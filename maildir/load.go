@@ -1,0 +1,269 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// load opens the directories and fills memory from snapshot, uidlist and directories.
+func (m *Mailbox) load() error {
+	for _, sub := range []struct {
+		d    **dir
+		name string
+	}{{&m.cur, "cur"}, {&m.new, "new"}, {&m.tmp, "tmp"}} {
+		d, err := m.box.sub(sub.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = m.makeDir(sub.name); err == nil {
+				d, err = m.box.sub(sub.name)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		*sub.d = d
+	}
+	m.saved = time.Now()
+	m.cleanTmp()
+	var snap *snapshot
+	if m.store.opt.State == "" {
+		m.cache = &metaCache{log: m.log}
+	} else {
+		state := boxState(m.store.opt.State, m.storage)
+		if err := os.MkdirAll(state, 0o700); err != nil {
+			m.log.Warn("the state directory cannot be used", "cause", err)
+		}
+		snap = m.loadSnapshot(state)
+		m.cache = openCache(filepath.Join(state, "meta"), m.log)
+	}
+	m.watching = hub.add(m) // before the scan, so that nothing falls between
+	if err := m.fill(snap); err != nil {
+		return err
+	}
+	m.attachCache(snap)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changed, m.expunged = history{floor: m.now}, history{floor: m.now}
+	return nil
+}
+
+func (m *Mailbox) makeDir(name string) error {
+	p, err := m.box.perm()
+	if err != nil {
+		return err
+	}
+	if err := m.box.mkdirAs(name, p); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken.
+func (m *Mailbox) fill(snap *snapshot) error {
+	if snap != nil && snap.settled && m.matches(snap) {
+		m.hdr, m.list, m.seen, m.recs, m.dead = snap.hdr, snap.list, snap.seen, snap.recs, snap.dead
+		m.now, m.recent = snap.now, snap.recent
+		return (&update{m: m}).readKeywords()
+	}
+	m.unsaved = true
+	m.now = max(ModSeq(time.Now().UnixMicro()), 1)
+	if snap != nil {
+		m.now = max(m.now, snap.now+1)
+	}
+	return m.withLocks(context.Background(), func(u *update) error {
+		if err := u.loadList(snap); err != nil {
+			return err
+		}
+		if err := u.readKeywords(); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		for i := range m.recs.list {
+			m.keywords.restore(m.recs, &m.recs.list[i])
+		}
+		m.mu.Unlock()
+		if err := u.scan(true); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.overlay(snap)
+		return nil
+	})
+}
+
+// matches tells whether uidlist and directories are still those of the snapshot.
+func (m *Mailbox) matches(snap *snapshot) bool {
+	st, err := m.box.stat(uidlistName)
+	if err != nil || st.ino != snap.list.ino || st.dev != snap.list.dev || st.size != snap.list.size || st.ctime != snap.list.ctime {
+		return false
+	}
+	newSt, curSt, err := m.statDirs()
+	return err == nil && newSt.ino == snap.newIno && curSt.ino == snap.curIno &&
+		newSt.mtime == snap.seen.new && curSt.mtime == snap.seen.cur
+}
+
+// loadList reads the whole uidlist into empty memory. Every line becomes a record marked missing; the scan that follows finds the
+// files, and the records that it does not find are dropped.
+func (u *update) loadList(snap *snapshot) error {
+	m := u.m
+	var doubled []uint32
+	hdr, pos, err := readUIDList(m.box, uidlistPos{}, func(bool) {}, func(uid uint32, base, extra []byte) error {
+		if r := m.recs.byBase(string(base)); r != nil {
+			// The last line of a name is the one that counts: it reappeared, and was numbered again.
+			doubled = append(doubled, r.uid)
+			m.recs.forget(r.uid, string(base))
+		}
+		r := newRecord(uid, string(base))
+		r.state, r.modseq = missing, m.now
+		m.recs.add(r, string(base), string(extra))
+		return nil
+	})
+	absent := errors.Is(err, fs.ErrNotExist)
+	damaged := errors.Is(err, errDamaged)
+	if err != nil && !absent && !damaged {
+		return err
+	}
+	if damaged {
+		m.log.Warn("repairing dovecot-uidlist", "mailbox", m.box.path(), "cause", err)
+	}
+	m.mu.Lock()
+	slices.Sort(doubled)
+	m.recs.remove(doubled)
+	if snap != nil && hdr.Validity == 0 {
+		// The snapshot remembers what the uidlist no longer says.
+		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra
+		if absent {
+			m.recs, hdr.Next = snap.recs, snap.hdr.Next
+			for i := range m.recs.list {
+				m.recs.list[i].state |= missing
+			}
+		}
+	}
+	rewrite := absent || damaged || hdr.V1 || hdr.GUID == "" || hdr.Validity == 0
+	if snap != nil && snap.hdr.Validity == hdr.Validity && snap.hdr.GUID == hdr.GUID {
+		if hdr.Next < snap.hdr.Next {
+			// An older uidlist was restored. What it lists is what the user wants back, but new UIDs start where they ended.
+			hdr.Next = snap.hdr.Next
+			rewrite = true
+		} else {
+			m.retire(snap)
+		}
+	}
+	m.setHeader(hdr)
+	m.list = pos
+	m.mu.Unlock()
+	if rewrite {
+		return u.rewriteList()
+	}
+	return nil
+}
+
+// retire drops the lines of messages that clients were told are gone: a file of that name that turns up gets a new UID. Called with
+// mu held.
+func (m *Mailbox) retire(snap *snapshot) {
+	var told []uint32
+	for i := range m.recs.list {
+		r := &m.recs.list[i]
+		if r.uid < snap.hdr.Next && snap.recs.find(r.uid) == nil {
+			told = append(told, r.uid)
+			m.dead[string(m.recs.baseOf(r))] = r.uid
+		}
+	}
+	m.recs.remove(told)
+}
+
+// overlay gives records what the snapshot knows of them, unless they changed meanwhile. Called with mu held.
+func (m *Mailbox) overlay(snap *snapshot) {
+	m.recent = m.hdr.Next
+	for i := range m.recs.list {
+		if r := &m.recs.list[i]; r.state&inNew != 0 {
+			m.recent = r.uid
+			break
+		}
+	}
+	if snap == nil || snap.hdr.Validity != m.hdr.Validity || snap.hdr.GUID != m.hdr.GUID {
+		return
+	}
+	m.recent = snap.recent
+	if snap.recs == m.recs {
+		return
+	}
+	for i := range m.recs.list {
+		r := &m.recs.list[i]
+		s := snap.recs.find(r.uid)
+		if s == nil || string(snap.recs.baseOf(s)) != string(m.recs.baseOf(r)) {
+			continue
+		}
+		r.size, r.wire, r.time, r.meta = s.size, s.wire, s.time, s.meta
+		if r.flags == s.flags && r.letters == s.letters {
+			r.modseq = s.modseq
+		}
+	}
+}
+
+// attachCache connects records with their cache entries.
+func (m *Mailbox) attachCache(snap *snapshot) {
+	from := int64(0)
+	if snap != nil && snap.cacheGen == m.cache.gen && snap.cacheEnd <= m.cache.end {
+		from = snap.cacheEnd
+		m.cache.n = snap.cacheN
+	} else {
+		for i := range m.recs.list {
+			m.recs.list[i].meta = 0
+		}
+	}
+	m.cache.recover(from, func(at, uid, sum uint32) {
+		if r := m.recs.find(uid); r != nil && baseSum(m.recs.baseOf(r)) == sum {
+			r.meta = at
+		}
+	})
+	live := 0
+	for i := range m.recs.list {
+		if m.recs.list[i].meta != 0 {
+			live++
+		}
+	}
+	if m.cache.f == nil || m.cache.n <= 2*live+1000 {
+		return
+	}
+	fresh, err := m.cache.compact(filepath.Join(boxState(m.store.opt.State, m.storage), "meta"), func(yield func(at, uid, sum uint32)) {
+		for i := range m.recs.list {
+			if r := &m.recs.list[i]; r.meta != 0 {
+				yield(r.meta, r.uid, baseSum(m.recs.baseOf(r)))
+			}
+		}
+	}, func(uid, at uint32) { m.recs.find(uid).meta = at })
+	if err != nil {
+		m.log.Warn("cannot compact the message cache", "mailbox", m.box.path(), "cause", err)
+		for i := range m.recs.list {
+			m.recs.list[i].meta = 0
+		}
+		return
+	}
+	m.cache.close()
+	m.cache = fresh
+	m.unsaved = true
+}
+
+// tmpAge is when a file in tmp/ belongs to nobody any more (qmail's rule, as Dovecot has it).
+const tmpAge = 36 * time.Hour
+
+// cleanTmp removes what crashed deliveries left.
+func (m *Mailbox) cleanTmp() {
+	old := time.Now().Add(-tmpAge).UnixNano()
+	var names []string
+	m.tmp.readNames(func(name string, _ uint8) bool {
+		if st, err := m.tmp.stat(name); err == nil && st.isRegular() && st.ctime < old {
+			names = append(names, name)
+		}
+		return true
+	})
+	for _, name := range names {
+		m.tmp.unlink(name)
+	}
+}
