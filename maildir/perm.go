@@ -64,7 +64,8 @@ func (d *dir) createNameless(name string, p perm) (f *os.File, named bool, err e
 		return err
 	})
 	switch {
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM):
+		// EPERM is what a directory that was removed meanwhile answers; by name it says so.
 		f, err = d.createAs(name, p)
 		return f, true, err
 	case err != nil:
