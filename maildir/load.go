@@ -48,6 +48,7 @@ func (m *Mailbox) load() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changed, m.expunged = history{floor: m.now}, history{floor: m.now}
+	m.ready = true
 	return nil
 }
 

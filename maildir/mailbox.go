@@ -52,6 +52,7 @@ type Mailbox struct {
 	counted  Status // counters as of counted.ModSeq
 	waiters  map[chan struct{}]struct{}
 	hints    hints
+	ready    bool // memory is filled: until then whoever loads it changes it without mu
 	unsaved  bool // the snapshot is behind
 
 	// Set while loading, constant afterwards.

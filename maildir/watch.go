@@ -141,6 +141,10 @@ func (m *Mailbox) hint(s sighting, created bool) {
 	if m.err != nil {
 		return
 	}
+	if !m.ready {
+		m.hints.all = true // memory is being filled; the sync that follows looks at everything
+		return
+	}
 	r := m.recs.byBase(s.base())
 	known := r != nil && r.state&(inNew|missing) == s.in && m.recs.named(r, s.name)
 	if known == created {
@@ -164,7 +168,7 @@ func (m *Mailbox) doubt() {
 
 // schedule syncs soon. Called with mu held.
 func (m *Mailbox) schedule() {
-	if m.hints.scheduled {
+	if m.hints.scheduled || !m.ready {
 		return
 	}
 	m.hints.scheduled = true
