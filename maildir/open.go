@@ -37,6 +37,7 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		m := s.boxes[key]
 		if m != nil && m.broken() {
 			delete(s.boxes, key)
+			hub.remove(m) // its successor is watched
 			m = nil
 		}
 		first := m == nil
@@ -105,9 +106,7 @@ func (m *Mailbox) Release() {
 func (m *Mailbox) close() {
 	if m.loadErr == nil {
 		m.save()
-		if m.watching {
-			hub.remove(m)
-		}
+		hub.remove(m)
 		m.gone(ErrGone) // for hints that are still on their way
 		if m.lockWrite(context.Background()) == nil {
 			defer m.unlockWrite() // nobody is in the middle of something
@@ -143,6 +142,7 @@ func (s *Store) lookAfter() {
 			}
 			if m.refs == 0 && time.Since(m.idle) > keepWarm {
 				delete(s.boxes, key)
+				hub.remove(m) // who opens it again meanwhile is watched
 				go m.close()
 				continue
 			}

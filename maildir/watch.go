@@ -81,8 +81,11 @@ func (h *watchHub) add(m *Mailbox) bool {
 	return true
 }
 
-// remove ends the watching of a mailbox.
+// remove ends the watching of a mailbox, if it is watched.
 func (h *watchHub) remove(m *Mailbox) {
+	if m.new == nil || m.cur == nil {
+		return // it could not be opened
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, path := range []string{m.new.path(), m.cur.path()} {
