@@ -14,6 +14,8 @@ import (
 const maxSASL = 12 << 10
 
 var (
+	errShutdown   = &wire.FatalError{Text: "Server is shutting down"}
+	errCancelled  = bad("Authentication cancelled")
 	errPlaintext  = no("PRIVACYREQUIRED", "Passwords are only accepted over TLS: use port 993 or STARTTLS")
 	errAuthFailed = no(goimap.ResponseCodeAuthenticationFailed, "Wrong user name or password")
 )
@@ -55,7 +57,7 @@ func (s *session) cmdLogin(c *command) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.srv.opt.Auth.Password(s.ctx, s.request(), req.User, req.Password)
+	u, err := s.srv.opt.Auth.Password(s.srv.ctx, s.request(), req.User, req.Password)
 	return s.loggedIn(c, u, err)
 }
 
@@ -66,8 +68,8 @@ func (s *session) loggedIn(c *command, u *auth.User, err error) error {
 		return errAuthFailed
 	case errors.Is(err, auth.ErrPrivacyRequired):
 		return errPlaintext
-	case err != nil && s.ctx.Err() != nil:
-		return s.ctx.Err()
+	case err != nil && s.srv.ctx.Err() != nil:
+		return errShutdown
 	case err != nil:
 		s.log.Error("authentication is not possible", "cause", err)
 		return no(goimap.ResponseCodeUnavailable, "Authentication is not possible now, ask the administrator to look at the log")
@@ -85,7 +87,7 @@ func (s *session) cmdAuthenticate(c *command) error {
 	if err != nil {
 		return err
 	}
-	x, err := s.srv.opt.Auth.Start(s.ctx, s.request(), req.Mechanism)
+	x, err := s.srv.opt.Auth.Start(s.srv.ctx, s.request(), req.Mechanism)
 	if errors.Is(err, auth.ErrFailed) {
 		return no(goimap.ResponseCodeCannot, "Mechanism is not supported")
 	} else if err != nil {
@@ -109,7 +111,7 @@ func (s *session) cmdAuthenticate(c *command) error {
 			return err
 		}
 		if string(line) == "*" {
-			return bad("Authentication cancelled")
+			return errCancelled
 		}
 		// Not nil when empty: an empty response is not the absence of one.
 		response = make([]byte, base64.StdEncoding.DecodedLen(len(line)))

@@ -120,7 +120,8 @@ func (s *session) cmdID(c *command) error {
 	if err != nil {
 		return err
 	}
-	if name := req.Params["name"]; name != "" {
+	if name := req.Params["name"]; name != "" && !s.named {
+		s.named = true // once: the log is not for clients to fill
 		s.log.Info("client", "name", clip(name), "version", clip(req.Params["version"]))
 	}
 	s.enc.Raw(`* ID ("name" "Roost" "version" `).String(s.srv.opt.Version).Raw(")").CRLF()

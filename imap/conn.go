@@ -20,6 +20,7 @@ type timedConn struct {
 	net.Conn
 	write  time.Duration
 	broken atomic.Bool // a read or write has failed, or will: it is closed
+	deaf   atomic.Bool // a write has failed, or will
 
 	mu     sync.Mutex    // protects what follows
 	until  time.Time     // no read lasts longer; zero: forever
@@ -62,6 +63,7 @@ func (c *timedConn) Write(p []byte) (int, error) {
 		n += m
 		if err != nil {
 			c.broken.Store(true)
+			c.deaf.Store(true)
 		}
 		if err != nil || n == len(p) {
 			return n, err
@@ -72,6 +74,7 @@ func (c *timedConn) Write(p []byte) (int, error) {
 // Close may be called by any goroutine, and more than once.
 func (c *timedConn) Close() error {
 	c.broken.Store(true)
+	c.deaf.Store(true)
 	return c.Conn.Close()
 }
 

@@ -96,7 +96,11 @@ func (s *session) dispatch(f *wire.Frame) error {
 		return nil
 	}
 	if ok && r.flags&quiet == 0 && s.view != nil && !s.isConnError(err) {
-		if serr := s.sync(r.flags&polls != 0, r.flags&numbered == 0); serr != nil {
+		if serr := s.sync(r.flags&polls != 0, r.flags&numbered == 0); serr == errMailboxGone {
+			// The last word, but for what came of the command: a client that does not hear of its APPEND does it again.
+			s.enc.Raw("* BYE ").Raw(errMailboxGone.text).CRLF()
+			s.ending = true
+		} else if serr != nil {
 			return serr
 		}
 	}

@@ -73,8 +73,8 @@ func (s *session) await(wake <-chan struct{}, news func() error) error {
 			if err != nil {
 				return abandon(err)
 			}
-		case <-s.ctx.Done():
-			return abandon(s.ctx.Err())
+		case <-s.srv.ctx.Done():
+			return abandon(s.srv.ctx.Err())
 		}
 	}
 }

@@ -16,6 +16,7 @@ type listEntry struct {
 	use         string // special-use attribute
 	listed      bool   // the store lists it: it exists or has children
 	below       bool   // RECURSIVEMATCH: the options choose something below it
+	hides       bool   // … of which some is not in the answer
 }
 
 // nameList is all names there are: mailboxes, their missing parents, and subscribed names.
@@ -138,19 +139,20 @@ func (l *lister) chosen(e *listEntry) bool {
 	return e.listed
 }
 
-// markParents notes on every name whether the options choose something below it, and adds the names in between that are not listed
-// (RFC 5258 §3.5).
+// markParents notes on every name whether the options choose something below it, and whether the patterns leave some of that out. It adds
+// the names in between that are not listed (RFC 5258 §3.5).
 func (l *lister) markParents(names *nameList) {
 	for _, e := range names.all[:len(names.all):len(names.all)] {
 		if !l.chosen(e) {
 			continue
 		}
+		hidden := !l.matches(e.name)
 		for name := parent(e.name, l.sep); name != ""; name = parent(name, l.sep) {
 			p := names.get(name)
-			if p.below {
-				break
+			if p.below && (p.hides || !hidden) {
+				break // and so for all above
 			}
-			p.below = true
+			p.below, p.hides = true, p.hides || hidden
 		}
 	}
 	names.sort()
@@ -168,29 +170,10 @@ func parent(name string, sep byte) string {
 func (l *lister) entry(e *listEntry) error {
 	s := l.s
 	chosen := l.chosen(e)
-	if !chosen && !e.below {
+	if !chosen && !e.hides { // RFC 9051 §6.3.9.6: no redundant CHILDINFO
 		return nil
 	}
-	var attrs []string
-	switch {
-	case e.exists:
-	case l.req.Extended || s.rev2:
-		attrs = append(attrs, `\NonExistent`) // implies \Noselect (RFC 9051 §7.3.1)
-	default:
-		attrs = append(attrs, `\Noselect`)
-	}
-	if e.hasChildren {
-		attrs = append(attrs, `\HasChildren`)
-	} else {
-		attrs = append(attrs, `\HasNoChildren`)
-	}
-	if e.subscribed && (l.req.SelSubscribed || l.req.RetSubscribed) {
-		attrs = append(attrs, `\Subscribed`)
-	}
-	if e.use != "" {
-		attrs = append(attrs, e.use) // always: macOS never asks for them
-	}
-	s.enc.Raw("* LIST (").Raw(strings.Join(attrs, " ")).Raw(`) "`).Raw(string(l.sep)).Raw(`" `).Mailbox(e.name)
+	s.beginList(e, l.req.Extended || s.rev2, l.req.SelSubscribed || l.req.RetSubscribed)
 	if e.below {
 		s.enc.Raw(` ("CHILDINFO" (`).Raw(l.childInfo()).Raw("))")
 	}
@@ -202,6 +185,49 @@ func (l *lister) entry(e *listEntry) error {
 		}
 	}
 	return nil
+}
+
+// beginList writes a LIST response up to the name. extended: the client knows attributes younger than RFC 3501.
+func (s *session) beginList(e *listEntry, extended, subscribed bool) {
+	var attrs []string
+	switch {
+	case e.exists:
+	case extended:
+		attrs = append(attrs, `\NonExistent`) // implies \Noselect (RFC 9051 §7.3.1)
+	default:
+		attrs = append(attrs, `\Noselect`)
+	}
+	if e.hasChildren {
+		attrs = append(attrs, `\HasChildren`)
+	} else {
+		attrs = append(attrs, `\HasNoChildren`)
+	}
+	if e.subscribed && subscribed {
+		attrs = append(attrs, `\Subscribed`)
+	}
+	if e.use != "" {
+		attrs = append(attrs, e.use) // always: macOS never asks for them
+	}
+	s.enc.Raw("* LIST (").Raw(strings.Join(attrs, " ")).Raw(`) "`).Raw(string(s.mail.Separator())).Raw(`" `).Mailbox(e.name)
+}
+
+// writeList tells an IMAP4rev2 client of a mailbox that it did not ask LIST for, with OLDNAME if the client knows it as old
+// (RFC 9051 §6.3.9.7).
+func (s *session) writeList(name, old string) {
+	names, err := s.names()
+	if err != nil {
+		s.log.Warn("cannot list mailboxes", "cause", err)
+		return
+	}
+	if e := names.byName[name]; e != nil {
+		s.beginList(e, true, false)
+	} else { // listed in another spelling
+		s.enc.Raw(`* LIST () "`).Raw(string(s.mail.Separator())).Raw(`" `).Mailbox(name)
+	}
+	if old != name {
+		s.enc.Raw(` ("OLDNAME" (`).Mailbox(old).Raw("))")
+	}
+	s.enc.CRLF()
 }
 
 // childInfo names the selection options that something below meets (RFC 5258 §3.5). RECURSIVEMATCH never comes without another one.

@@ -54,6 +54,16 @@ func (s *session) cmdCreate(c *command) error {
 	return err
 }
 
+// trueName is what a mailbox that the client names so is called; false when there is none.
+func (s *session) trueName(name string) (string, bool) {
+	box, err := s.mail.Open(name)
+	if err != nil {
+		return "", false
+	}
+	defer box.Release()
+	return box.Name(), true
+}
+
 // cmdDelete is DELETE (RFC 9051 §6.3.5).
 func (s *session) cmdDelete(c *command) error {
 	req, err := wire.ParseMailbox(c.args)
@@ -91,6 +101,12 @@ func (s *session) cmdRename(c *command) error {
 	if err != nil {
 		return err
 	}
+	from := req.From
+	if len(given) > 0 {
+		if name, ok := s.trueName(from); ok {
+			from = name
+		}
+	}
 	if err := s.mail.Rename(req.From, req.To); err != nil {
 		return err
 	}
@@ -98,10 +114,16 @@ func (s *session) cmdRename(c *command) error {
 		return nil // its messages moved, it did not
 	}
 	sep := string(s.mail.Separator())
+	to := strings.TrimSuffix(req.To, sep)
 	for name, attr := range given {
-		if rest, ok := strings.CutPrefix(name, req.From); ok && (rest == "" || strings.HasPrefix(rest, sep)) {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || strings.HasPrefix(rest, sep)) {
 			s.setUse(name, "")
-			s.setUse(req.To+rest, attr)
+			s.setUse(to+rest, attr)
+		}
+	}
+	if s.rev2 {
+		if name, ok := s.trueName(to); ok {
+			s.writeList(name, req.From)
 		}
 	}
 	return nil

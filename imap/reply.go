@@ -123,7 +123,7 @@ func (s *session) finish(c *command, err error) error {
 		s.enc.Raw("[").Raw(code).Raw("] ")
 	}
 	s.enc.Raw(text).CRLF()
-	if kind == "BAD" {
+	if kind == "BAD" && err != errCancelled { // a person may change their mind
 		return s.mistake()
 	}
 	return nil

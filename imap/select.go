@@ -33,11 +33,11 @@ func (s *session) cmdSelect(c *command) error {
 			s.log.Warn("cannot move new mail to cur", "mailbox", box.Name(), "cause", err)
 		}
 	}
+	st := box.Status() // before the view, so that UIDNEXT is not above what is new to the client
 	s.view = newView(box, readOnly)
 	s.view.firstRecent = firstRecent
 	s.state = selected
 	s.saved = nil // RFC 5182 §2.1
-	st := box.Status()
 	s.writeFlagLists()
 	s.writeExists()
 	if !s.rev2 {
@@ -48,12 +48,7 @@ func (s *session) cmdSelect(c *command) error {
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
 	s.enc.Raw("* OK [UIDNEXT ").Number(int64(max(st.UIDNext, s.view.top+1))).Raw("] Predicted next UID").CRLF()
 	if s.rev2 {
-		// RFC 9051 §6.3.2: LIST with the name, and OLDNAME when the server knows the mailbox under another one.
-		s.enc.Raw("* LIST () \"").Raw(string(s.mail.Separator())).Raw("\" ").Mailbox(box.Name())
-		if box.Name() != req.Name {
-			s.enc.Raw(` ("OLDNAME" (`).Mailbox(req.Name).Raw("))")
-		}
-		s.enc.CRLF()
+		s.writeList(box.Name(), req.Name) // RFC 9051 §6.3.2
 	}
 	c.okCode = "READ-WRITE"
 	if readOnly {

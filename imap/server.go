@@ -104,13 +104,15 @@ type Options struct {
 type Server struct {
 	opt    Options
 	log    *slog.Logger
-	ctx    context.Context // ends when Shutdown begins
+	ctx    context.Context // ends when Shutdown begins: nothing new is begun, nobody waits any more
 	cancel context.CancelFunc
+	cut    context.Context // ends when Shutdown has waited long enough: what still runs is broken off
+	cutOff context.CancelFunc
 
 	mu        sync.Mutex // protects what follows
 	listeners map[net.Listener]struct{}
 	conns     map[*session]struct{}
-	byAddr    map[netip.Addr]int
+	byAddr    map[netip.Prefix]int
 	byUser    map[string]int
 	wg        sync.WaitGroup // sessions
 }
@@ -131,8 +133,9 @@ func NewServer(opt Options) *Server {
 		opt.AllowPlaintext = netip.Addr.IsLoopback
 	}
 	s := &Server{opt: opt, log: opt.Log, listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
-		byAddr: map[netip.Addr]int{}, byUser: map[string]int{}}
+		byAddr: map[netip.Prefix]int{}, byUser: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.cut, s.cutOff = context.WithCancel(context.Background())
 	return s
 }
 
@@ -190,11 +193,11 @@ func (srv *Server) start(c net.Conn, implicitTLS bool) {
 		why = "Server is shutting down"
 	case len(srv.conns) >= lim.Connections:
 		why = "Too many connections"
-	case srv.byAddr[s.remote] >= lim.PerAddress:
+	case srv.byAddr[customer(s.remote)] >= lim.PerAddress:
 		why = "Too many connections from your address"
 	default:
 		srv.conns[s] = struct{}{}
-		srv.byAddr[s.remote]++
+		srv.byAddr[customer(s.remote)]++
 		srv.wg.Add(1)
 	}
 	srv.mu.Unlock()
@@ -204,30 +207,41 @@ func (srv *Server) start(c net.Conn, implicitTLS bool) {
 			c.SetDeadline(time.Now().Add(100 * time.Millisecond))
 			c.Write([]byte("* BYE [UNAVAILABLE] " + why + "\r\n"))
 		}
-		c.Close()
+		s.close()
 		return
 	}
 	go func() {
-		defer srv.end(s)
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error("a session panicked and was ended", "panic", p, "stack", string(debug.Stack()))
 			}
 		}()
+		defer srv.forget(s)
+		defer s.close()
 		s.run(implicitTLS)
 	}()
 }
 
-// end frees what a session has taken.
-func (srv *Server) end(s *session) {
-	s.close()
+// forget takes an ended session out of the tables.
+func (srv *Server) forget(s *session) {
+	addr := customer(s.remote)
 	srv.mu.Lock()
 	delete(srv.conns, s)
-	if srv.byAddr[s.remote]--; srv.byAddr[s.remote] <= 0 {
-		delete(srv.byAddr, s.remote)
+	if srv.byAddr[addr]--; srv.byAddr[addr] <= 0 {
+		delete(srv.byAddr, addr)
 	}
 	srv.mu.Unlock()
 	srv.wg.Done()
+}
+
+// customer is what connections are counted by: an address, or the /64 that one IPv6 customer has.
+func customer(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // of no address (a connection without one): the zero Prefix
+	return p
 }
 
 // enter counts a login; false when the user has too many connections.
@@ -252,6 +266,7 @@ func (srv *Server) leave(user string) {
 // Shutdown stops accepting, lets running commands finish, says BYE to every client, and returns when all sessions have ended or ctx
 // has, in which case connections are cut.
 func (srv *Server) Shutdown(ctx context.Context) error {
+	defer srv.cutOff()
 	srv.mu.Lock()
 	srv.cancel()
 	for l := range srv.listeners {
@@ -271,6 +286,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	srv.cutOff()
 	srv.mu.Lock()
 	for s := range srv.conns {
 		s.conn.Close()

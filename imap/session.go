@@ -33,7 +33,7 @@ const (
 type session struct {
 	srv    *Server
 	log    *slog.Logger
-	ctx    context.Context // ends when the connection closes or the server stops
+	ctx    context.Context // of commands: ends when the connection closes or the server no longer waits for them
 	cancel context.CancelFunc
 	conn   *timedConn
 	tls    *tlsconf.Conn // nil in plaintext
@@ -52,6 +52,7 @@ type session struct {
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
 	fetched   fetchMemo // section_stream.go
 	mistakes  int       // bad commands before login
+	named     bool      // what the client says of itself is in the log
 	ending    bool      // after this command the connection is closed
 	lastAlive time.Time // when keepalive looked at the connection last
 }
@@ -63,7 +64,7 @@ func newSession(srv *Server, c net.Conn) *session {
 		s.remote = a.Addr().Unmap()
 	}
 	s.log = s.logger("")
-	s.ctx, s.cancel = context.WithCancel(srv.ctx)
+	s.ctx, s.cancel = context.WithCancel(srv.cut)
 	s.limitLogin()
 	s.rd = wire.NewReader(s.conn, srv.opt.Limits.beforeLogin())
 	s.enc = wire.NewEncoder(s.conn)
@@ -85,6 +86,10 @@ func (s *session) limitLogin() { s.conn.limit(time.Now().Add(s.srv.opt.Limits.Lo
 // close gives back everything.
 func (s *session) close() {
 	s.cancel()
+	if s.tls != nil && !s.conn.deaf.Load() {
+		// OpenSSL 3 takes a connection that ends without it for one that an attacker cut. An error concerns nobody any more.
+		_ = s.tls.CloseWrite()
+	}
 	s.conn.Close()
 	s.logout()
 }
@@ -108,6 +113,9 @@ func (s *session) run(implicitTLS bool) {
 
 // next reads and runs one command. An error ends the session.
 func (s *session) next() error {
+	if err := s.srv.ctx.Err(); err != nil {
+		return err
+	}
 	if s.rd.Buffered() == 0 {
 		if s.state != notAuthenticated {
 			s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
@@ -196,7 +204,7 @@ func (s *session) continuation() error {
 	return s.enc.Flush()
 }
 
-// keepalive is called now and then by long-running handlers: it returns an error when the client is gone or the server stops.
+// keepalive is called now and then by long-running handlers: it returns an error when the client is gone or the server waits no longer.
 func (s *session) keepalive() error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -214,7 +222,7 @@ func (s *session) keepalive() error {
 // startTLS makes the connection a TLS one. Whatever the client sent in plaintext behind the command is dropped (CVE-2021-33515).
 func (s *session) startTLS() error {
 	t := tlsconf.Server(s.conn, s.srv.opt.TLS)
-	if err := t.HandshakeContext(s.ctx); err != nil {
+	if err := t.HandshakeContext(s.srv.ctx); err != nil {
 		return err
 	}
 	s.tls = t
@@ -262,7 +270,7 @@ func (s *session) logout() {
 	s.release()
 	s.srv.leave(s.user.Name)
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
-	s.rev2, s.utf8, s.enc.UTF8 = false, false, false
+	s.rev2, s.utf8, s.enc.UTF8, s.named = false, false, false, false
 	s.state = notAuthenticated
 	s.log = s.logger("")
 }
