@@ -211,15 +211,19 @@ func (srv *Server) start(c net.Conn, implicitTLS bool) {
 		return
 	}
 	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				s.log.Error("a session panicked and was ended", "panic", p, "stack", string(debug.Stack()))
-			}
-		}()
+		defer s.contain()
 		defer srv.forget(s)
 		defer s.close()
+		defer s.contain()
 		s.run(implicitTLS)
 	}()
+}
+
+// contain is deferred: a panic ends this session and is in the log.
+func (s *session) contain() {
+	if p := recover(); p != nil {
+		s.log.Error("a session panicked and was ended", "panic", p, "stack", string(debug.Stack()))
+	}
 }
 
 // forget takes an ended session out of the tables.

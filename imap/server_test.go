@@ -298,9 +298,9 @@ func TestFloodsBeforeLogin(t *testing.T) {
 	}
 }
 
-// TestIdleMemory bounds what a connection costs that waits for news: about 15 KiB with the client's end, more with the race detector.
+// TestIdleMemory bounds what a connection costs that waits for news: about 16 KiB with the client's end, more with the race detector.
 func TestIdleMemory(t *testing.T) {
-	const n, most = 200, 24 << 10
+	const n, most = 1000, 24 << 10
 	ts := newTestServer(t, func(o *Options) { o.Limits.PerUser, o.Limits.PerAddress = 2*n, 2*n })
 	ts.deliver("", "new", "", "Subject: one\n\nbody\n")
 	for range 5 {
