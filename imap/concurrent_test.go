@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,18 +17,34 @@ import (
 	"roost/maildir"
 )
 
+var (
+	concurrentSteps = flag.Int("concurrent.steps", 30, "what each client of the concurrency test does")
+	concurrentSeed  = flag.Uint64("concurrent.seed", 3, "what it begins with")
+)
+
 // TestConcurrentClients lets several clients and another program work on one mailbox. Each client keeps the list that the responses
-// describe, as a mail program does, and in the end all of them have what the directory has.
+// describe, as a mail program does, and in the end all of them, one that comes fresh, and the directory have the same.
 func TestConcurrentClients(t *testing.T) {
 	t.Parallel()
-	const clients, steps = 3, 30
+	for clients := 3; clients <= 6; clients += 3 {
+		t.Run(fmt.Sprint(clients), func(t *testing.T) {
+			t.Parallel()
+			concurrentClients(t, clients, *concurrentSteps*3/clients)
+		})
+	}
+}
+
+func concurrentClients(t *testing.T, clients, steps int) {
 	ts := newTestServer(t, nil)
+	if err := ts.store.Create("Archive"); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 30 {
 		ts.deliver("", "cur", ":2,", fmt.Sprintf("Subject: %d\n\nbody\n", i))
 	}
 	var wg, outside sync.WaitGroup
 	quit := make(chan struct{})
-	outside.Go(func() { ts.meddle(rand.New(rand.NewPCG(7, 7)), quit) })
+	outside.Go(func() { ts.meddle(rand.New(rand.NewPCG(*concurrentSeed, 1<<32)), quit) })
 	replicas := make([]*replica, clients)
 	for i := range replicas {
 		replicas[i] = newReplica(t, ts, i)
@@ -44,7 +61,7 @@ func TestConcurrentClients(t *testing.T) {
 		return
 	}
 	want := ts.directory()
-	for _, r := range replicas {
+	for _, r := range append(replicas, newReplica(t, ts, clients)) {
 		var got []string
 		// A removed file counts as gone after two scans that did not see it, so that it may take some.
 		for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
@@ -62,6 +79,23 @@ func TestConcurrentClients(t *testing.T) {
 			}
 		}
 	}
+	if files := ts.files(); len(files) != len(want) {
+		t.Errorf("%d files, %d messages", len(files), len(want))
+	}
+	again := newReplica(t, ts, clients+1)
+	if got := again.list(); !slices.Equal(got, want) {
+		t.Errorf("SELECT shows %q, want %q", got, want)
+	}
+}
+
+// files are the message files of INBOX.
+func (ts *testServer) files() []string {
+	ts.t.Helper()
+	files, err := filepath.Glob(filepath.Join(ts.root, "[cn][ue][rw]", "*"))
+	if err != nil {
+		ts.t.Fatal(err)
+	}
+	return files
 }
 
 // directory is what somebody finds in INBOX who has no state directory.
@@ -143,7 +177,7 @@ type replicaMessage struct {
 }
 
 func newReplica(t *testing.T, ts *testServer, n int) *replica {
-	r := &replica{testClient: ts.login(), n: n, rnd: rand.New(rand.NewPCG(uint64(n), 3))}
+	r := &replica{testClient: ts.login(), n: n, rnd: rand.New(rand.NewPCG(*concurrentSeed, uint64(n)))}
 	r.cmd("SELECT INBOX")
 	r.learn()
 	return r
@@ -160,7 +194,7 @@ func (r *replica) act() {
 	seq := 1 + r.rnd.IntN(len(r.msgs))
 	flag := []string{`\Flagged`, `\Seen`, `\Answered`, "$Label1", "work"}[r.rnd.IntN(5)]
 	op := []string{"+FLAGS", "-FLAGS", "FLAGS", "+FLAGS.SILENT"}[r.rnd.IntN(4)]
-	switch r.rnd.IntN(10) {
+	switch r.rnd.IntN(13) {
 	case 0, 1:
 		if op == "+FLAGS.SILENT" && r.msgs[seq-1].uid != 0 {
 			// The client has to know what a silent change does.
@@ -185,6 +219,16 @@ func (r *replica) act() {
 		r.idle()
 	case 8:
 		r.cmd("COPY %d INBOX", seq)
+	case 9:
+		uid := r.msgs[seq-1].uid
+		r.cmd(`UID STORE %d +FLAGS (\Deleted)`, uid)
+		if r.cmd("UID EXPUNGE %d", uid) && slices.ContainsFunc(r.msgs, func(m replicaMessage) bool { return m.uid == uid && strings.Contains(m.flags, `\Deleted`) }) {
+			r.t.Errorf("client %d: UID %d is still there", r.n, uid)
+		}
+	case 10:
+		r.cmd("MOVE %d Archive", seq)
+	case 11:
+		r.cmd("UID MOVE %d:* INBOX", r.msgs[len(r.msgs)-1].uid) // within the mailbox: new UIDs
 	default:
 		r.cmd("NOOP")
 	}
