@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -614,4 +615,44 @@ func TestRestoreWhileServing(t *testing.T) {
 	if uid := b.append("five\r\n", 0); uid != 5 {
 		t.Errorf("next UID %d", uid)
 	}
+}
+
+// TestFloodOfEvents: while another program renames without pause, sessions still get their turn, and no goroutine is left behind per event.
+func TestFloodOfEvents(t *testing.T) {
+	b := reopen(t, fastDir(t), fastDir(t))
+	const n = 300
+	for i := range n {
+		b.put("cur", fmt.Sprintf("%d.a.h:2,", 1000+i), "x\n")
+	}
+	b.sync()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		flags := []string{"", "S"}
+		for round := 0; ; round++ {
+			for i := range n {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				from, to := fmt.Sprintf("%d.a.h:2,%s", 1000+i, flags[round%2]), fmt.Sprintf("%d.a.h:2,%s", 1000+i, flags[1-round%2])
+				os.Rename(filepath.Join(b.dir, "cur", from), filepath.Join(b.dir, "cur", to))
+			}
+		}
+	})
+	time.Sleep(300 * time.Millisecond)
+	before := runtime.NumGoroutine()
+	for range 3 {
+		begin := time.Now()
+		b.sync()
+		if d := time.Since(begin); d > 10*time.Second {
+			t.Errorf("a sync took %v", d)
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before+20 {
+		t.Errorf("%d goroutines, were %d", after, before)
+	}
+	close(stop)
+	wg.Wait()
 }

@@ -72,7 +72,8 @@ func (u *update) scan(force bool) error {
 			u.drop(unseen)
 			return u.number(sc.added, false)
 		}
-		if try >= scanTries {
+		// Somebody keeps renaming: what is missing can wait for a calmer moment, a line of another server only so long.
+		if try >= scanTries || try >= 1 && !calm && len(m.pending) == 0 {
 			u.scanned(newSt, curSt, false, unseen)
 			return u.number(sc.added, true)
 		}
@@ -112,6 +113,7 @@ func (u *update) scanned(newSt, curSt fileInfo, calm bool, undecided []uint32) {
 		// Something moved while we looked: the times are not those of what we saw.
 		m.seen.new, m.seen.cur = newSt.mtime-1, curSt.mtime-1
 		m.hints.all = true
+		m.schedule()
 	} else if young && !m.watched() {
 		m.seen.again = time.Now().Add(recheckAfter)
 	}

@@ -20,6 +20,9 @@ import (
 // hintDelay gathers the events of one delivery or rename.
 const hintDelay = 2 * time.Millisecond
 
+// maxHintPause bounds how long a sync waits because the last one took long.
+const maxHintPause = 500 * time.Millisecond
+
 // maxHints bounds what is remembered between two syncs.
 const maxHints = 4096
 
@@ -27,6 +30,7 @@ type hints struct {
 	names     []sighting // created, renamed or removed
 	all       bool       // look at everything
 	scheduled bool
+	took      time.Duration // by the last sync
 }
 
 func (h *hints) any() bool { return h.all || len(h.names) > 0 }
@@ -169,19 +173,28 @@ func (m *Mailbox) doubt() {
 	m.schedule()
 }
 
-// schedule syncs soon. Called with mu held.
+// schedule syncs soon: one sync waits or runs at a time, and under a flood of events the mailbox is free for others at least half of the
+// time. Called with mu held.
 func (m *Mailbox) schedule() {
 	if m.hints.scheduled || !m.ready {
 		return
 	}
 	m.hints.scheduled = true
-	time.AfterFunc(hintDelay, func() {
-		m.mu.Lock()
-		m.hints.scheduled = false
-		m.mu.Unlock()
-		err := m.withLocks(context.Background(), func(u *update) error { return u.followHints() })
+	time.AfterFunc(hintDelay+m.hints.took, func() {
+		begin := time.Now()
+		err := m.withLocks(context.Background(), func(u *update) error {
+			begin = time.Now()
+			return u.followHints()
+		})
 		if err != nil && !errors.Is(err, ErrGone) {
 			m.log.Warn("cannot follow changes of other programs", "mailbox", m.box.path(), "cause", err)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.hints.scheduled = false
+		m.hints.took = min(time.Since(begin), maxHintPause)
+		if m.hints.any() && m.err == nil {
+			m.schedule()
 		}
 	})
 }
