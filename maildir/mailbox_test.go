@@ -656,3 +656,17 @@ func TestFloodOfEvents(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// TestNoMessages: what is in cur/ and is no file is no message, and a symbolic link leads nowhere.
+func TestNoMessages(t *testing.T) {
+	b := newBox(t)
+	cur := filepath.Join(b.dir, "cur")
+	os.Mkdir(filepath.Join(cur, "dir"), 0o700)
+	os.Symlink("/etc/passwd", filepath.Join(cur, "1.link.h:2,"))
+	b.sync()
+	b.wantUIDs()
+	uid := b.append("x\r\n", Seen)
+	b.wantUIDs(uid)
+	os.Remove(filepath.Join(cur, "dir"))
+	os.Remove(filepath.Join(cur, "1.link.h:2,"))
+}

@@ -3,6 +3,8 @@ package maildir
 import (
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // scanTries bounds the scans of one refresh.
@@ -139,9 +141,9 @@ type scanner struct {
 // read scans one directory.
 func (sc *scanner) read(d *dir, in recordState) error {
 	recs := sc.m.recs
-	return d.readNames(func(name string, _ uint8) bool {
-		if ignorable(name) {
-			return true
+	return d.readNames(func(name string, dtype uint8) bool {
+		if ignorable(name) || dtype != unix.DT_REG && dtype != unix.DT_UNKNOWN {
+			return true // a directory, FIFO or symbolic link is no message
 		}
 		r := recs.byBase(parseFileName(name).base)
 		if r == nil {

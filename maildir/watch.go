@@ -219,12 +219,13 @@ func (u *update) followHints() error {
 	sc := scanner{m: m}
 	var left []string
 	for _, s := range names {
-		_, err := m.dirFor(s.in).stat(s.name)
+		st, err := m.dirFor(s.in).stat(s.name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			left = append(left, s.base())
 		case err != nil:
 			return err
+		case !st.isRegular():
 		default:
 			if r := m.recs.byBase(s.base()); r == nil {
 				sc.added = append(sc.added, s)
