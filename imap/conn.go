@@ -10,6 +10,8 @@ import (
 const (
 	// writePiece is what a client has to take within Limits.Write, so that a slow one is told from one that reads nothing.
 	writePiece = 64 << 10
+	// halfClosed is how long a client that says nothing more is worked for without a sign that it still listens.
+	halfClosed = 30 * time.Second
 	// TCP's own sign of life finds clients that went away without a word. Rare enough not to keep a telephone's radio awake.
 	tcpIdle, tcpInterval, tcpProbes = 15 * time.Minute, time.Minute, 4
 )
@@ -19,8 +21,10 @@ const (
 type timedConn struct {
 	net.Conn
 	write  time.Duration
-	broken atomic.Bool // a read or write has failed, or will: it is closed
-	deaf   atomic.Bool // a write has failed, or will
+	wrote  atomic.Int64 // when the client's end took something last, in nanoseconds of the Unix epoch
+	silent time.Time    // when it was first seen that the client has closed its side; of the session's goroutine
+	broken atomic.Bool  // a read or write has failed, or will: it is closed
+	deaf   atomic.Bool  // a write has failed, or will
 
 	mu     sync.Mutex    // protects what follows
 	until  time.Time     // no read lasts longer; zero: forever
@@ -61,6 +65,9 @@ func (c *timedConn) Write(p []byte) (int, error) {
 		c.Conn.SetWriteDeadline(time.Now().Add(c.write))
 		m, err := c.Conn.Write(p[n:min(len(p), n+writePiece)])
 		n += m
+		if m > 0 {
+			c.wrote.Store(time.Now().UnixNano())
+		}
 		if err != nil {
 			c.broken.Store(true)
 			c.deaf.Store(true)
@@ -83,6 +90,21 @@ func (c *timedConn) limit(until time.Time, each time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.until, c.each = until, each
+}
+
+// listening tells whether an answer still finds somebody. A client may close its side and wait for what it has asked ("printf … | ncat");
+// if it is gone instead, the first piece that we send brings a reset, and as long as nothing is sent the time is bounded.
+func (c *timedConn) listening(now time.Time) bool {
+	switch stateOfPeer(c.Conn) {
+	case peerSilent:
+		if c.silent.IsZero() {
+			c.silent = now
+		}
+		return now.Sub(c.silent) < halfClosed || now.Sub(time.Unix(0, c.wrote.Load())) < halfClosed
+	case peerGone:
+		return false
+	}
+	return true
 }
 
 // interrupt makes the running read and all later ones fail. Any goroutine may call it.

@@ -232,3 +232,87 @@ func TestIDIsLoggedOnce(t *testing.T) {
 		t.Errorf("the log says %q", got)
 	}
 }
+
+// A client that has said all it has to say may close its side and still listen, as "printf … | ncat" does.
+func TestHalfClosedClient(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, nil)
+	for range 50 {
+		ts.deliver("", "cur", ":2,", "Subject: one\n\nbody\n")
+	}
+	tc := ts.dial()
+	tc.send("a LOGIN user secret\r\nb SELECT INBOX\r\nc FETCH 1:* (FLAGS ENVELOPE)\r\nd SEARCH BODY body\r\ne LOGOUT\r\n")
+	if err := tc.c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got := tc.rest()
+	for _, want := range []string{"\r\nc OK ", "\r\nd OK ", "\r\ne OK "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got[max(0, len(got)-200):])
+		}
+	}
+}
+
+// Whoever goes away while waiting is not missed for long.
+func TestIdlerGoesAway(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, nil)
+	for range 3 {
+		tc := ts.login()
+		tc.ok("SELECT INBOX")
+		tc.send("x IDLE\r\n")
+		tc.line()
+		tc.c.Close()
+	}
+	ts.ends()
+}
+
+func TestListening(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	c := newTimedConn(server, time.Second)
+	now := time.Now()
+	if !c.listening(now) || !c.listening(now.Add(time.Hour)) {
+		t.Error("a client that says nothing is gone")
+	}
+	client.(*net.TCPConn).CloseWrite()
+	for until := time.Now().Add(5 * time.Second); stateOfPeer(server) != peerSilent; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the end does not arrive")
+		}
+	}
+	if !c.listening(now) || !c.listening(now.Add(halfClosed/2)) {
+		t.Error("nobody works for a client that waits")
+	}
+	if c.listening(now.Add(2 * halfClosed)) {
+		t.Error("a client that takes nothing is worked for too long")
+	}
+	c.silent = now.Add(-time.Hour)
+	if _, err := c.Write([]byte("* 1 EXISTS\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if !c.listening(now.Add(halfClosed / 2)) {
+		t.Error("a client that takes what it is sent is gone")
+	}
+	// What has not been read makes the end a reset.
+	client.Close()
+	for until := time.Now().Add(5 * time.Second); c.listening(now); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("a reset is not noticed")
+		}
+	}
+}

@@ -3,23 +3,44 @@ package imap
 import (
 	"net"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// closedByPeer tells whether the client has closed its side, without reading what it sent.
-func closedByPeer(c net.Conn) bool {
+// peerState is what the kernel knows of a client.
+type peerState uint8
+
+const (
+	peerThere  peerState = iota
+	peerSilent           // it has closed its side: it says nothing more, and listens or is gone
+	peerGone             // what we send does not reach it
+)
+
+// stateOfPeer looks at a connection without reading what the client sent.
+func stateOfPeer(c net.Conn) peerState {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
-		return false
+		return peerThere
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return true
+		return peerGone
 	}
-	closed := false
+	state := peerThere
 	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		closed = n == 0 && err == nil || err == syscall.ECONNRESET
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		if _, err := unix.Poll(fds, 0); err != nil {
+			return // EINTR: nobody knows, as long as nobody asks again
+		}
+		switch got := fds[0].Revents; {
+		case got&(unix.POLLERR|unix.POLLHUP) != 0:
+			state = peerGone
+		case got&unix.POLLRDHUP != 0:
+			state = peerSilent
+		}
 	})
-	return closed || err != nil
+	if err != nil {
+		return peerGone
+	}
+	return state
 }

@@ -211,7 +211,7 @@ func (s *session) keepalive() error {
 	}
 	if now := time.Now(); now.Sub(s.lastAlive) > time.Second {
 		s.lastAlive = now
-		if closedByPeer(s.conn.Conn) {
+		if !s.conn.listening(now) {
 			s.cancel()
 			return io.EOF
 		}
