@@ -612,7 +612,8 @@ func TestRestoreWhileServing(t *testing.T) {
 	b.Release()
 	b.Mailbox = m
 	b.wantUIDs(one, two)
-	if uid := b.append("five\r\n", 0); uid != 5 {
+	// The watcher may have seen a restored file before the old uidlist was in place, and given it UID 5.
+	if uid := b.append("five\r\n", 0); uid < 5 {
 		t.Errorf("next UID %d", uid)
 	}
 }
