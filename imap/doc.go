@@ -19,6 +19,8 @@
 //   - What varies by command, capability, FETCH item, SEARCH key or STATUS item is a row of a table.
 //   - What a client can take is bounded by Limits: connections, time, memory. An announced size costs nothing.
 //   - A panic ends its session and nothing else.
+//   - Shutdown begins nothing new and ends what waits; a command that runs is finished and answered, as long as there is time.
+//   - What came of a command is told, also when the session has to end behind it: a client that does not hear of its APPEND does it again.
 //
 // # Locks
 //

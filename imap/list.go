@@ -212,22 +212,23 @@ func (s *session) beginList(e *listEntry, extended, subscribed bool) {
 }
 
 // writeList tells an IMAP4rev2 client of a mailbox that it did not ask LIST for, with OLDNAME if the client knows it as old
-// (RFC 9051 §6.3.9.7).
-func (s *session) writeList(name, old string) {
+// (RFC 9051 §6.3.9.7). It says false, and nothing to the client, if LIST does not have the name.
+func (s *session) writeList(name, old string) bool {
 	names, err := s.names()
 	if err != nil {
 		s.log.Warn("cannot list mailboxes", "cause", err)
-		return
+		return false
 	}
-	if e := names.byName[name]; e != nil {
-		s.beginList(e, true, false)
-	} else { // listed in another spelling
-		s.enc.Raw(`* LIST () "`).Raw(string(s.mail.Separator())).Raw(`" `).Mailbox(name)
+	e := names.byName[name]
+	if e == nil {
+		return false
 	}
+	s.beginList(e, true, false)
 	if old != name {
 		s.enc.Raw(` ("OLDNAME" (`).Mailbox(old).Raw("))")
 	}
 	s.enc.CRLF()
+	return true
 }
 
 // childInfo names the selection options that something below meets (RFC 5258 §3.5). RECURSIVEMATCH never comes without another one.

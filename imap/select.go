@@ -48,7 +48,11 @@ func (s *session) cmdSelect(c *command) error {
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
 	s.enc.Raw("* OK [UIDNEXT ").Number(int64(max(st.UIDNext, s.view.top+1))).Raw("] Predicted next UID").CRLF()
 	if s.rev2 {
-		s.writeList(box.Name(), req.Name) // RFC 9051 §6.3.2
+		// RFC 9051 §6.3.2: always. The store calls a mailbox as it was called when it was opened first, which LIST may spell otherwise.
+		if !s.writeList(box.Name(), req.Name) && !s.writeList(req.Name, req.Name) {
+			s.beginList(&listEntry{name: req.Name, exists: true}, true, false)
+			s.enc.CRLF()
+		}
 	}
 	c.okCode = "READ-WRITE"
 	if readOnly {
