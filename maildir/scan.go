@@ -74,8 +74,7 @@ func (u *update) scan(force bool) error {
 			u.drop(unseen)
 			return u.number(sc.added, false)
 		}
-		// Somebody keeps renaming: what is missing can wait for a calmer moment, a line of another server only so long.
-		if try >= scanTries || try >= 1 && !calm && len(m.pending) == 0 {
+		if try >= scanTries {
 			u.scanned(newSt, curSt, false, unseen)
 			return u.number(sc.added, true)
 		}
