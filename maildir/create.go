@@ -22,6 +22,21 @@ func (s *Store) Create(name string) error {
 	}
 	s.tree.Lock()
 	defer s.tree.Unlock()
+	err := s.create(stem, parentOnly)
+	for try := 1; try < parentTries && errors.Is(err, fs.ErrNotExist); try++ {
+		err = s.create(stem, parentOnly)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = fmt.Errorf("%w: %s", ErrExists, stem)
+	}
+	return err
+}
+
+// parentTries is how often something is made anew because others removed the empty directory it was to go in.
+const parentTries = 10
+
+// create is one try of Create.
+func (s *Store) create(stem string, parentOnly bool) error {
 	storage, d, err := s.find(stem)
 	if err == nil {
 		defer d.close()
@@ -39,6 +54,11 @@ func (s *Store) Create(name string) error {
 	if err := s.names.creatable(storage); err != nil {
 		return err
 	}
+	return s.makeBox(storage, parentOnly)
+}
+
+// makeBox makes the directory of a mailbox, and the mailbox in it.
+func (s *Store) makeBox(storage string, parentOnly bool) error {
 	parent, err := s.makeParent(storage)
 	if err != nil {
 		return err
@@ -50,9 +70,7 @@ func (s *Store) Create(name string) error {
 		return err
 	}
 	// Making the directory claims the name.
-	if err := parent.mkdirAs(base, p); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %s", ErrExists, stem)
-	} else if err != nil {
+	if err := parent.mkdirAs(base, p); err != nil {
 		return err
 	}
 	if parentOnly && s.names.layout == FS {
@@ -71,7 +89,8 @@ func (s *Store) Create(name string) error {
 	return parent.sync()
 }
 
-// makeParent opens the directory that a new mailbox's directory goes in. In the fs layout it makes missing parents, which hold no mail.
+// makeParent opens the directory that a new mailbox's directory goes in. In the fs layout it makes missing parents, which hold no mail; until
+// something is in them others may remove them, and what follows fails with fs.ErrNotExist.
 func (s *Store) makeParent(storage string) (*dir, error) {
 	d, err := s.root.again()
 	if err != nil || s.names.layout == MaildirPP {
@@ -93,7 +112,7 @@ func (s *Store) makeParent(storage string) (*dir, error) {
 		}
 		d.close()
 		if err != nil {
-			if absent(err) {
+			if absent(err) && !errors.Is(err, fs.ErrNotExist) {
 				err = fmt.Errorf("%w: %s", ErrCannot, err)
 			}
 			return nil, err

@@ -17,7 +17,9 @@ const lockPatience = 10 * time.Second
 // once, the files are removed afterwards. ErrCannot for INBOX, ErrNotFound, ErrHasChildren for a bare parent.
 func (s *Store) Delete(name string) error {
 	remains, err := s.detach(name)
-	if err != nil || len(remains) == 0 {
+	if errors.Is(err, fs.ErrNotExist) { // somebody else deleted or renamed it meanwhile
+		return fmt.Errorf("%w: %s", ErrNotFound, name)
+	} else if err != nil || len(remains) == 0 {
 		return err
 	}
 	if err := s.empty(remains); err != nil {
@@ -26,7 +28,7 @@ func (s *Store) Delete(name string) error {
 	return nil
 }
 
-// detach makes a mailbox disappear and returns what is left to remove.
+// detach makes a mailbox disappear and returns what is left to remove. fs.ErrNotExist when another program was faster.
 func (s *Store) detach(name string) (remains []string, err error) {
 	s.tree.Lock()
 	defer s.tree.Unlock()
@@ -61,9 +63,6 @@ func (s *Store) detach(name string) (remains []string, err error) {
 	}
 	unlocked := lock.unlock()
 	if len(remains) == 0 {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s", ErrNotFound, name)
-		}
 		return nil, err
 	}
 	// From here on it is deleted, whatever goes wrong with the rest.

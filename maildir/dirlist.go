@@ -55,7 +55,8 @@ func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
 // maxDepth bounds how deep directories are removed and walked; each level holds a file descriptor.
 const maxDepth = 32
 
-// removeAll removes name with everything in it, without following symbolic links. Nothing there is no error.
+// removeAll removes name with everything in it, without following symbolic links. Nothing there is no error, nor is anybody else who
+// removes it at the same time.
 func (d *dir) removeAll(name string) error { return d.removeTree(name, maxDepth) }
 
 func (d *dir) removeTree(name string, depth int) error {
@@ -63,7 +64,9 @@ func (d *dir) removeTree(name string, depth int) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if fi, serr := d.stat(name); serr != nil || !fi.isDir() {
+	if fi, serr := d.stat(name); errors.Is(serr, fs.ErrNotExist) {
+		return nil
+	} else if serr != nil || !fi.isDir() {
 		return err
 	}
 	if depth == 0 {
@@ -77,19 +80,26 @@ func (d *dir) removeTree(name string, depth int) error {
 		if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		sub, serr := d.sub(name)
-		if serr != nil {
-			return serr
-		}
-		var failed error
-		serr = sub.readNames(func(entry string, _ uint8) bool {
-			failed = sub.removeTree(entry, depth-1)
-			return failed == nil
-		})
-		sub.close()
-		if failed != nil || serr != nil {
-			return errors.Join(failed, serr)
+		if failed := d.clear(name, depth); errors.Is(failed, fs.ErrNotExist) {
+			return nil
+		} else if failed != nil {
+			return failed
 		}
 	}
 	return err
+}
+
+// clear removes everything in a directory.
+func (d *dir) clear(name string, depth int) error {
+	sub, err := d.sub(name)
+	if err != nil {
+		return err
+	}
+	defer sub.close()
+	var failed error
+	err = sub.readNames(func(entry string, _ uint8) bool {
+		failed = sub.removeTree(entry, depth-1)
+		return failed == nil
+	})
+	return errors.Join(failed, err)
 }

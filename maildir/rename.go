@@ -44,16 +44,20 @@ func (s *Store) Rename(from, to string) error {
 	} else {
 		moves, err = s.planTree(src, dst)
 	}
-	if err != nil {
-		return err
-	}
-	if len(moves) == 0 {
-		return fmt.Errorf("%w: %s", ErrNotFound, from)
-	}
-	if s.names.layout == MaildirPP {
+	switch {
+	case err != nil:
+	case len(moves) == 0:
+		err = fs.ErrNotExist
+	case s.names.layout == MaildirPP:
 		err = s.renameFlat(moves)
-	} else {
+	default:
 		err = s.renameTree(src, dst)
+		for try := 1; try < parentTries && errors.Is(err, fs.ErrNotExist); try++ {
+			if _, gone := s.locate(from); gone != nil {
+				break
+			}
+			err = s.renameTree(src, dst)
+		}
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, to)
