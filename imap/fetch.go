@@ -47,6 +47,7 @@ type fetcher struct {
 
 	fill, meta, setSeen bool // any item needs it
 
+	metas   *maildir.MetaReader // nil until facts
 	buffers *fetchBuffers
 	in, out []byte // for file contents as stored and as sent, nil until grow
 	binary  bool   // literals are literal8
@@ -57,8 +58,8 @@ type fetcher struct {
 // fetchMessage is the message being answered.
 type fetchMessage struct {
 	rec     *maildir.Record
-	seenNow bool // this command set \Seen
-	meta    *message.Meta
+	seenNow bool             // this command set \Seen
+	meta    *message.Meta    // nil until facts; perhaps the reader's, which has one at a time
 	file    *os.File         // nil until open
 	size    int64            // of file
 	tree    *message.Message // nil until parts
@@ -154,9 +155,9 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 	if f.setSeen {
 		seenNow = f.markSeen(recs)
 	}
-	var metas []metaResult
+	var parsed []metaResult
 	if f.meta {
-		metas = prefetchMeta(f.s.ctx, f.box, recs)
+		parsed = parseCold(f.s.ctx, f.box, recs)
 	}
 	for i := range recs {
 		if i%keepaliveEvery == 0 {
@@ -165,12 +166,18 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 			}
 		}
 		m := fetchMessage{rec: &recs[i], seenNow: seenNow[recs[i].UID]}
-		if metas != nil {
-			if err := metas[i].err; err != nil {
+		if parsed != nil {
+			if err := parsed[i].err; err != nil {
 				f.skip(&m, err)
 				continue
 			}
-			m.meta = metas[i].meta
+			m.meta = parsed[i].meta
+		}
+		if f.meta && m.meta == nil {
+			if err := f.facts(&m); err != nil {
+				f.skip(&m, err)
+				continue
+			}
 		}
 		err := f.message(&m)
 		if m.file != nil {
@@ -302,6 +309,17 @@ func (f *fetcher) open(m *fetchMessage) error {
 	return nil
 }
 
+// facts makes m.meta known, until the next message.
+func (f *fetcher) facts(m *fetchMessage) (err error) {
+	if f.metas == nil {
+		f.metas = f.box.NewMetaReader()
+	}
+	if m.meta = f.metas.Cached(m.rec.UID); m.meta == nil {
+		m.meta, err = f.box.Meta(m.rec.UID)
+	}
+	return err
+}
+
 // parts makes the part tree known, and the file open: its offsets are only true of a file of the size they were computed from, so a file
 // that another program rewrote is parsed again here.
 func (f *fetcher) parts(m *fetchMessage) error {
@@ -312,7 +330,7 @@ func (f *fetcher) parts(m *fetchMessage) error {
 		return err
 	}
 	if m.meta == nil {
-		m.meta, _ = f.box.Meta(m.rec.UID) // on failure the open file can still be parsed
+		f.facts(m) // on failure the open file can still be parsed
 	}
 	if m.meta != nil && m.meta.Size == m.size {
 		m.tree = m.meta.Message()
@@ -364,6 +382,10 @@ func (f *fetcher) grow() {
 
 // close gives the buffers back.
 func (f *fetcher) close() {
+	if f.metas != nil {
+		f.metas.Close()
+		f.metas = nil
+	}
 	if f.buffers == nil {
 		return
 	}

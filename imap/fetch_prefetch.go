@@ -13,22 +13,20 @@ import (
 	"roost/maildir/message"
 )
 
-// metaResult is what is known of one message, or why it is not.
+// metaResult is what is known of one message, or why it is not; neither when the cache has it.
 type metaResult struct {
 	meta *message.Meta
 	err  error
 }
 
-// prefetchMeta returns the parsed facts of each record. What the cache does not hold is parsed by all processors at once: the first FETCH
-// of ENVELOPE on an old mailbox reads every file of it.
-func prefetchMeta(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record) []metaResult {
-	res := make([]metaResult, len(recs))
-	var cold []int
-	for i := range recs {
-		if res[i].meta = box.CachedMeta(recs[i].UID); res[i].meta == nil {
-			cold = append(cold, i)
-		}
+// parseCold parses the messages whose facts are not in the cache, on all processors at once: the first FETCH of ENVELOPE on an old mailbox reads
+// every file of it. It returns a result for each record, or nil when the cache has everything.
+func parseCold(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record) []metaResult {
+	cold := box.Uncached(recs)
+	if len(cold) == 0 {
+		return nil
 	}
+	res := make([]metaResult, len(recs))
 	var next atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -49,7 +47,7 @@ func prefetchMeta(ctx context.Context, box *maildir.Mailbox, recs []maildir.Reco
 	work()
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
-		for i := range res {
+		for _, i := range cold {
 			if res[i].meta == nil && res[i].err == nil {
 				res[i].err = err
 			}

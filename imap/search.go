@@ -148,7 +148,8 @@ type scanner struct {
 
 // work takes chunks until there are no more.
 func (sc *scanner) work() {
-	p := &probe{pl: sc.pl, box: sc.box, stop: sc.stop, known: make([]tri, len(sc.pl.leaves))}
+	p := &probe{pl: sc.pl, box: sc.box, metas: sc.box.NewMetaReader(), stop: sc.stop, known: make([]tri, len(sc.pl.leaves))}
+	defer p.metas.Close()
 	defer p.close()
 	var recs []maildir.Record
 	for !sc.stop() {

@@ -14,6 +14,7 @@ import (
 type probe struct {
 	pl    *plan
 	box   *maildir.Mailbox
+	metas *maildir.MetaReader
 	stop  func() bool // the client is gone
 	level level
 	known []tri // by leaf
@@ -104,7 +105,7 @@ func (p *probe) ok(err error) bool {
 func (p *probe) facts() *message.Meta {
 	if p.meta == nil && !p.looked {
 		p.looked = true
-		p.meta = p.box.CachedMeta(p.rec.UID)
+		p.meta = p.metas.Cached(p.rec.UID)
 	}
 	if p.meta == nil && !p.parsed && p.level >= levelParse {
 		p.parsed = true

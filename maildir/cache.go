@@ -89,7 +89,7 @@ func (c *metaCache) close() {
 	}
 }
 
-// put appends an entry and returns its position for get, 0 when it could not be kept.
+// put appends an entry and returns its position for cacheReader, 0 when it could not be kept.
 func (c *metaCache) put(uid, sum uint32, meta *message.Meta) uint32 {
 	return c.write(uid, sum, meta.AppendBinary(make([]byte, metaHeader, 4096)))
 }
@@ -124,48 +124,74 @@ func (c *metaCache) write(uid, sum uint32, b []byte) uint32 {
 	return uint32(at / metaAlign)
 }
 
-var metaBuffers = sync.Pool{New: func() any { b := make([]byte, 8192); return &b }}
+// cacheReader reads entries. It reads a piece of the file at once, so that neighbours cost no more than a copy. For one goroutine.
+type cacheReader struct {
+	c      *metaCache
+	buf    *[]byte
+	window []byte // of the file, in buf
+	at     int64  // where it begins
+}
 
-// get reads an entry. The result does not alias anything.
-func (c *metaCache) get(at, uid, sum uint32) (*message.Meta, error) {
-	if c.f == nil {
+const (
+	metaFirst  = 8 << 10  // octets read for one entry; few are larger
+	metaWindow = 64 << 10 // octets read when entries are asked for in the order of the file
+)
+
+var metaBuffers = sync.Pool{New: func() any { b := make([]byte, metaWindow); return &b }}
+
+func newCacheReader(c *metaCache) cacheReader {
+	return cacheReader{c: c, buf: metaBuffers.Get().(*[]byte)}
+}
+
+func (r *cacheReader) close() {
+	if cap(*r.buf) <= 4*metaWindow {
+		metaBuffers.Put(r.buf)
+	}
+	*r = cacheReader{}
+}
+
+// entry returns the payload of the entry at a position. It holds until the next call.
+func (r *cacheReader) entry(at, uid, sum uint32) ([]byte, error) {
+	if r.c.f == nil {
 		return nil, errCache
 	}
-	p := metaBuffers.Get().(*[]byte)
-	defer metaBuffers.Put(p)
-	payload, err := c.read(int64(at)*metaAlign, p, uid, sum)
+	off := int64(at) * metaAlign
+	b, err := r.octets(off, metaHeader)
 	if err != nil {
 		return nil, err
 	}
-	return message.UnmarshalMeta(append([]byte(nil), payload...))
-}
-
-// read returns the payload of the entry at off, in *p.
-func (c *metaCache) read(off int64, p *[]byte, uid, sum uint32) ([]byte, error) {
-	n, err := c.f.ReadAt(*p, off)
-	if n < metaHeader {
-		return nil, fmt.Errorf("%w: %v", errCache, err)
-	}
-	b := (*p)[:n]
 	size := int(binary.LittleEndian.Uint32(b))
 	if size > maxMeta || binary.LittleEndian.Uint32(b[8:]) != uid || binary.LittleEndian.Uint32(b[12:]) != sum {
 		return nil, errCache
 	}
-	if n < metaHeader+size {
-		if err != nil {
-			return nil, fmt.Errorf("%w: %v", errCache, err) // the file ends inside the entry
-		}
-		*p = append(b, make([]byte, metaHeader+size-n)...)
-		b = *p
-		if _, err := c.f.ReadAt(b[n:], off+int64(n)); err != nil {
-			return nil, fmt.Errorf("%w: %v", errCache, err)
-		}
+	if b, err = r.octets(off, metaHeader+size); err != nil {
+		return nil, err
 	}
-	b = b[:metaHeader+size]
 	if crc32.Checksum(b[8:], crcTable) != binary.LittleEndian.Uint32(b[4:]) {
 		return nil, errCache
 	}
 	return b[metaHeader:], nil
+}
+
+// octets returns n octets of the file.
+func (r *cacheReader) octets(off int64, n int) ([]byte, error) {
+	i := off - r.at
+	if i >= 0 && i+int64(n) <= int64(len(r.window)) {
+		return r.window[i:][:n], nil
+	}
+	size := metaFirst
+	if i >= 0 && len(r.window) > 0 && i <= int64(len(r.window)+metaWindow) {
+		size = metaWindow
+	}
+	if size = max(size, n); cap(*r.buf) < size {
+		*r.buf = make([]byte, size)
+	}
+	got, err := r.c.f.ReadAt((*r.buf)[:size], off)
+	r.at, r.window = off, (*r.buf)[:got]
+	if got < n {
+		return nil, fmt.Errorf("%w: %v", errCache, err)
+	}
+	return r.window[:n], nil
 }
 
 // recover walks the entries from off on, which no snapshot knows of, and reports position and identity of each. It stops at the first
@@ -202,9 +228,10 @@ func (c *metaCache) compact(path string, live func(yield func(at, uid, sum uint3
 	if fresh.f == nil {
 		return nil, io.ErrClosedPipe
 	}
-	buf := make([]byte, 8192)
+	old := newCacheReader(c)
+	defer old.close()
 	live(func(at, uid, sum uint32) {
-		payload, err := c.read(int64(at)*metaAlign, &buf, uid, sum)
+		payload, err := old.entry(at, uid, sum)
 		if err != nil {
 			move(uid, 0)
 			return

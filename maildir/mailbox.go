@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"roost/maildir/message"
 )
 
 // Mailbox is one open mailbox, shared by all sessions of the process and reference counted. All methods may be called by many
@@ -323,103 +321,6 @@ func (m *Mailbox) dirOf(r *record) *dir {
 		return m.new
 	}
 	return m.cur
-}
-
-// Fill makes Size, Wire and Time of a record known; it may stat or read the file.
-func (m *Mailbox) Fill(rec *Record) error {
-	if rec.Time == unknownTime || rec.Size < 0 {
-		var st fileInfo
-		err := m.withFile(rec.UID, func(d *dir, name string) (err error) {
-			st, err = d.stat(name)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		rec.Time = floorSeconds(st.mtime)
-		// The sizes in the name are believed only when they are true: a wrong one must not reach a client.
-		if rec.Size != st.size {
-			rec.Size, rec.Wire = st.size, -1
-		}
-	}
-	if rec.Wire < 0 {
-		meta, err := m.Meta(rec.UID)
-		if err != nil {
-			return err
-		}
-		rec.Wire = meta.Wire
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r := m.recs.find(rec.UID); r != nil {
-		r.size, r.wire, r.time = rec.Size, rec.Wire, rec.Time
-		m.unsaved = true
-	}
-	return nil
-}
-
-// CachedMeta is Meta from the cache only; nil when absent.
-func (m *Mailbox) CachedMeta(uid uint32) *message.Meta {
-	m.mu.Lock()
-	r := m.recs.find(uid)
-	if r == nil || r.meta == 0 {
-		m.mu.Unlock()
-		return nil
-	}
-	at, sum := r.meta, baseSum(m.recs.baseOf(r))
-	m.mu.Unlock()
-	meta, err := m.cache.get(at, uid, sum)
-	if err == nil {
-		return meta
-	}
-	m.log.Info("dropping a damaged cache entry", "mailbox", m.box.path(), "uid", uid, "cause", err)
-	m.mu.Lock()
-	if r := m.recs.find(uid); r != nil && r.meta == at {
-		r.meta = 0
-	}
-	m.mu.Unlock()
-	return nil
-}
-
-// Meta returns the cached facts of a message; when they are not cached the file is parsed and the facts are cached.
-func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
-	if meta := m.CachedMeta(uid); meta != nil {
-		return meta, nil
-	}
-	f, err := m.OpenMessage(uid)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	msg, err := message.Parse(f, st.Size(), message.DefaultLimits)
-	if err != nil {
-		return nil, err
-	}
-	meta, err := message.NewMeta(msg, f)
-	if err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	r := m.recs.find(uid)
-	if r == nil {
-		m.mu.Unlock()
-		return meta, nil
-	}
-	sum := baseSum(m.recs.baseOf(r))
-	m.mu.Unlock()
-	at := m.cache.put(uid, sum, meta)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r := m.recs.find(uid); r != nil {
-		// What was just read is the truth, whatever ,S= and ,W= in the name say.
-		r.size, r.wire, r.time, r.meta = meta.Size, meta.Wire, st.ModTime().Unix(), at
-		m.unsaved = true
-	}
-	return meta, nil
 }
 
 // floorSeconds turns nanoseconds since the epoch into seconds.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 )
@@ -33,7 +34,7 @@ const maxTreeDepth = 1000
 
 var errMeta = errors.New("cached message facts are damaged or of another version")
 
-// AppendBinary appends the cache form. UnmarshalMeta is its inverse and rejects anything torn or from another version.
+// AppendBinary appends the cache form. UnmarshalBinary is its inverse.
 func (m *Meta) AppendBinary(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, metaVersion)
 	dst = binary.AppendUvarint(dst, uint64(m.Size))
@@ -52,26 +53,35 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// UnmarshalMeta reads the cache form; the slices of the result alias b.
-func UnmarshalMeta(b []byte) (*Meta, error) {
+// UnmarshalBinary reads the cache form, whose slices m then shares. It rejects what is torn or from another version; that the octets are the
+// ones written is for the caller to know (a checksum).
+func (m *Meta) UnmarshalBinary(b []byte) error {
 	r := reader{b: b}
 	if r.uvarint() != metaVersion {
-		return nil, errMeta
+		return errMeta
 	}
-	m := &Meta{Size: r.size(), Wire: r.size(), SentDay: r.varint(), SentTime: r.varint()}
+	*m = Meta{Size: r.size(), Wire: r.size(), SentDay: r.varint(), SentTime: r.varint()}
 	m.HasAllHeader = r.uvarint()&flagAllHeader != 0
 	m.dropped = r.uvarint()
 	for _, p := range [...]*[]byte{&m.Envelope, &m.BodyStructure, &m.Body, &m.Header, &m.tree} {
 		*p = r.bytes()
 	}
 	if r.bad || len(r.b) > 0 {
-		return nil, errMeta
+		return errMeta
 	}
-	t := treeReader{reader: reader{b: m.tree}}
-	if _, ok := t.root(m.Size); !ok {
-		return nil, errMeta
+	return nil
+}
+
+// Clone returns a copy that shares nothing with m; nil of nil.
+func (m *Meta) Clone() *Meta {
+	if m == nil {
+		return nil
 	}
-	return m, nil
+	c := *m
+	for _, p := range [...]*[]byte{&c.Envelope, &c.BodyStructure, &c.Body, &c.Header, &c.tree} {
+		*p = bytes.Clone(*p)
+	}
+	return &c
 }
 
 func appendBytes[S ~string | ~[]byte](dst []byte, s S) []byte {
@@ -169,10 +179,9 @@ func appendTree(dst []byte, p *Part, base int64) []byte {
 	return dst
 }
 
-// treeReader reads what appendTree wrote. Without build it only looks whether that can be done.
+// treeReader reads what appendTree wrote.
 type treeReader struct {
 	reader
-	build bool
 }
 
 func (t *treeReader) root(size int64) (*Part, bool) {
@@ -197,52 +206,28 @@ func (t *treeReader) part(base, end int64, depth int) *Part {
 		t.bad, t.b = true, nil
 	}
 	for _, s := range [...]*string{&p.Type, &p.Subtype, &p.Encoding, &p.ID, &p.Description, &p.MD5, &p.Disposition, &p.Location} {
-		t.string(s)
+		*s = string(t.bytes())
 	}
 	p.Params, p.DispositionParams = t.params(), t.params()
 	if n := t.count(); n > 0 {
-		langs := make([]string, t.room(n))
-		for i := range n {
-			var s string
-			t.string(&s)
-			if t.build {
-				langs[i] = s
-			}
+		p.Language = make([]string, n)
+		for i := range p.Language {
+			p.Language[i] = string(t.bytes())
 		}
-		p.Language = langs
 	}
 	if flags&flagMessage != 0 {
 		p.Message = t.part(p.BodyOff, p.End, depth+1)
 	} else if n := t.count(); n > 0 {
-		p.Children = make([]*Part, 0, t.room(n))
+		p.Children = make([]*Part, 0, n)
 		for range n {
 			child := t.part(p.BodyOff, p.End, depth+1)
 			if t.bad {
 				break
 			}
-			if t.build {
-				p.Children = append(p.Children, child)
-			}
+			p.Children = append(p.Children, child)
 		}
 	}
-	if !t.build {
-		return nil
-	}
 	return &p
-}
-
-// room is how much to allocate for n things.
-func (t *treeReader) room(n int) int {
-	if t.build {
-		return n
-	}
-	return 0
-}
-
-func (t *treeReader) string(s *string) {
-	if b := t.bytes(); t.build {
-		*s = string(b)
-	}
 }
 
 func (t *treeReader) params() []Param {
@@ -250,14 +235,9 @@ func (t *treeReader) params() []Param {
 	if n == 0 {
 		return nil
 	}
-	list := make([]Param, t.room(n))
-	for i := range n {
-		var p Param
-		t.string(&p.Name)
-		t.string(&p.Value)
-		if t.build {
-			list[i] = p
-		}
+	list := make([]Param, n)
+	for i := range list {
+		list[i] = Param{string(t.bytes()), string(t.bytes())}
 	}
 	return list
 }

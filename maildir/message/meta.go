@@ -174,7 +174,7 @@ func (m *Meta) Cached(field string) bool {
 
 // Message rebuilds the part tree (offsets, types, encodings) from the cached facts, without the file.
 func (m *Meta) Message() *Message {
-	t := treeReader{reader: reader{b: m.tree}, build: true}
+	t := treeReader{reader: reader{b: m.tree}}
 	root, ok := t.root(m.Size)
 	if !ok {
 		root = &Part{End: m.Size, WireBody: m.Wire, Type: "text", Subtype: "plain", Encoding: "7bit"} // a Meta nobody filled

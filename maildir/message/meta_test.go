@@ -14,7 +14,7 @@ func TestMetaRoundTrip(t *testing.T) {
 		m := parse(t, mail.data, DefaultLimits)
 		meta := mustMeta(t, mail.data)
 		b := meta.AppendBinary([]byte("prefix"))
-		again, err := UnmarshalMeta(b[len("prefix"):])
+		again, err := unmarshalMeta(b[len("prefix"):])
 		if err != nil {
 			t.Errorf("%q: %v", mail.name, err)
 			continue
@@ -72,7 +72,7 @@ func TestMetaHeaderLimit(t *testing.T) {
 	if meta.Cached("references") || !meta.Cached("SUBJECT") || !meta.Cached("to") || string(meta.Header) != "Subject: x\nTo: a@b\n" {
 		t.Errorf("what does not fit is not said to be there: %q", meta.Header)
 	}
-	again, err := UnmarshalMeta(meta.AppendBinary(nil))
+	again, err := unmarshalMeta(meta.AppendBinary(nil))
 	if err != nil || again.Cached("references") || !again.Cached("to") {
 		t.Errorf("the same after unmarshalling: %v", err)
 	}
@@ -81,19 +81,24 @@ func TestMetaHeaderLimit(t *testing.T) {
 	}
 }
 
+func unmarshalMeta(b []byte) (*Meta, error) {
+	m := new(Meta)
+	return m, m.UnmarshalBinary(b)
+}
+
 func TestMetaTorn(t *testing.T) {
 	b := mustMeta(t, []byte(mixed("b")+"--b\nContent-Language: en, de\n\none\n--b\nContent-Type: message/rfc822\n\nTo: a@b\n\n--b--\n")).AppendBinary(nil)
 	for n := range b {
-		if _, err := UnmarshalMeta(b[:n]); err == nil {
+		if _, err := unmarshalMeta(b[:n]); err == nil {
 			t.Errorf("%d of %d octets taken for the whole", n, len(b))
 		}
 	}
-	if _, err := UnmarshalMeta(append(slices.Clone(b), 0)); err == nil {
+	if _, err := unmarshalMeta(append(slices.Clone(b), 0)); err == nil {
 		t.Error("one octet too many")
 	}
 	other := slices.Clone(b)
 	other[0]++
-	if _, err := UnmarshalMeta(other); err == nil {
+	if _, err := unmarshalMeta(other); err == nil {
 		t.Error("another version")
 	}
 	if m := new(Meta).Message(); m.Root == nil {
@@ -229,13 +234,13 @@ func FuzzMeta(f *testing.F) {
 		f.Add(mustMeta(f, mail.data).AppendBinary(nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		meta, err := UnmarshalMeta(b)
+		meta, err := unmarshalMeta(b)
 		if err != nil {
 			return
 		}
 		m := meta.Message()
 		m.Find([]uint32{1, 2, 1})
-		again, err := UnmarshalMeta(meta.AppendBinary(nil))
+		again, err := unmarshalMeta(meta.AppendBinary(nil))
 		if err != nil || !reflect.DeepEqual(again.Message(), m) {
 			t.Fatalf("not the same again: %v", err)
 		}
@@ -294,11 +299,11 @@ func BenchmarkNewMeta(b *testing.B) {
 	}
 }
 
-func BenchmarkUnmarshalMeta(b *testing.B) {
+func BenchmarkMetaUnmarshal(b *testing.B) {
 	data := mustMeta(b, []byte("From: A <a@b>\r\n"+mixed("b")+"--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\ntwo\r\n--b--\r\n")).AppendBinary(nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := UnmarshalMeta(data); err != nil {
+		if _, err := unmarshalMeta(data); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -315,7 +315,7 @@ func TestHostile(t *testing.T) {
 			start := time.Now()
 			meta := mustMeta(t, []byte(data))
 			b := meta.AppendBinary(nil)
-			if _, err := UnmarshalMeta(b); err != nil {
+			if _, err := unmarshalMeta(b); err != nil {
 				t.Error(err)
 			}
 			if took := time.Since(start); took > 2*time.Second {
@@ -342,7 +342,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("not a value: %q", b)
 			}
 		}
-		again, err := UnmarshalMeta(meta.AppendBinary(nil))
+		again, err := unmarshalMeta(meta.AppendBinary(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
