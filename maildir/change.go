@@ -3,6 +3,7 @@ package maildir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 )
@@ -134,7 +135,8 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, er
 	return gone, err
 }
 
-// unlink removes the file of a message; false when there is no such message any more.
+// unlink removes the file of a message; false when there is no such message any more. A file that several scans did not show is as good as
+// removed, even if other programs rename so much that nobody can be sure: should it turn up again, it is a new message.
 func (u *update) unlink(uid uint32) (bool, error) {
 	m := u.m
 	for range findTries {
@@ -150,7 +152,11 @@ func (u *update) unlink(uid uint32) (bool, error) {
 			return false, err
 		}
 	}
-	return false, nil
+	r := m.recs.find(uid)
+	if r != nil && r.state&missing == 0 {
+		return false, fmt.Errorf("%w: it renames %s again and again", ErrLocked, m.recs.name(r))
+	}
+	return r != nil, nil
 }
 
 // ClaimRecent is for SELECT: it returns the first UID that is \Recent for the caller and moves new/ to cur/, so that the next
