@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,23 +14,29 @@ import (
 // CopyTo copies messages with flags, keywords and INTERNALDATE, by hard link where the file system allows. UIDs that do not exist
 // are left out; of the others all or none.
 func (m *Mailbox) CopyTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
+	pairs, _, err := m.copyTo(ctx, uids, dst, false)
+	return pairs, err
+}
+
+// copyTo is CopyTo, or the first half of MoveTo. Then the intent is to be ended when the sources are gone.
+func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move bool) ([]Pair, *intent, error) {
 	byLink := true
 	for range findTries {
-		items, src := m.copyItems(uids)
+		items, src := m.copyItems(uids, dst.store == m.store)
 		if len(items) == 0 {
-			return nil, m.failed()
+			return nil, nil, m.failed()
 		}
-		d := &Delivery{m: dst, items: items}
+		d := &Delivery{m: dst, items: items, move: move}
 		if !byLink {
 			if err := d.stage(); errors.Is(err, fs.ErrNotExist) {
 				d.Abort()
 				if err := m.rescan(ctx); err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 				continue
 			} else if err != nil {
 				d.Abort()
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		to, err := d.Commit(ctx)
@@ -39,23 +46,23 @@ func (m *Mailbox) CopyTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 			for i := range src {
 				pairs[i] = Pair{src[i], to[i]}
 			}
-			return pairs, nil
+			return pairs, d.intent, nil
 		case byLink && (errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EOPNOTSUPP)):
 			byLink = false
 		case errors.Is(err, fs.ErrNotExist):
 			// A source was renamed or expunged by somebody else.
 			if err := m.rescan(ctx); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		default:
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return nil, ErrGone
+	return nil, nil, ErrGone
 }
 
 // copyItems describes the messages to copy, with the UIDs they have here.
-func (m *Mailbox) copyItems(uids []uint32) (items []*item, src []uint32) {
+func (m *Mailbox) copyItems(uids []uint32, within bool) (items []*item, src []uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, uid := range uids {
@@ -70,6 +77,9 @@ func (m *Mailbox) copyItems(uids []uint32) (items []*item, src []uint32) {
 		}
 		if g := listKey(string(m.recs.extraOf(r)), 'G'); g != "" {
 			it.guid = g
+		}
+		if within {
+			it.path = path.Join(storagePath(m.storage), it.from.base(), it.name)
 		}
 		items = append(items, it)
 		src = append(src, uid)
@@ -119,16 +129,17 @@ func (d *Delivery) stageOne(it *item) error {
 	return nil
 }
 
-// MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place.
+// MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place, and after a crash in one only.
 func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
-	pairs, err := m.CopyTo(ctx, uids, dst)
+	pairs, intent, err := m.copyTo(ctx, uids, dst, true)
 	if err != nil {
 		return nil, err
 	}
+	defer intent.end()
 	gone := make([]uint32, len(pairs))
 	for i, p := range pairs {
 		gone[i] = p.Src
 	}
-	_, err = m.Expunge(ctx, gone)
+	_, err = m.Expunge(context.WithoutCancel(ctx), gone)
 	return pairs, err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"time"
 )
 
@@ -19,7 +20,10 @@ import (
 type Delivery struct {
 	m     *Mailbox
 	items []*item
+	move  bool // the sources of links are removed afterwards
 	done  bool
+
+	intent *intent // after Commit of a move: to be ended when the sources are gone
 }
 
 // item is one message on its way in.
@@ -27,6 +31,7 @@ type item struct {
 	tmp      string // name in tmp/; empty for a link
 	from     *dir   // for a link: the directory of the source
 	name     string // for a link: the name of the source
+	path     string // of the source, below the root; empty when it belongs to another store
 	base     string // base name wanted
 	guid     string // message GUID when base cannot be kept or is not the GUID
 	flags    Flags
@@ -45,10 +50,12 @@ type item struct {
 
 // commit is a Delivery waiting for its turn.
 type commit struct {
-	items []*item
-	done  chan struct{}
-	uids  []uint32
-	err   error
+	items  []*item
+	move   bool
+	done   chan struct{}
+	uids   []uint32
+	intent *intent
+	err    error
 }
 
 // NewDelivery starts an APPEND.
@@ -197,16 +204,16 @@ func (d *Delivery) Commit(ctx context.Context) ([]uint32, error) {
 		return nil, nil
 	}
 	defer d.Abort()
-	uids, err := d.m.commit(ctx, d.items)
+	c := &commit{items: d.items, move: d.move, done: make(chan struct{})}
+	uids, err := d.m.commit(ctx, c)
 	if err == nil {
-		d.done = true
+		d.done, d.intent = true, c.intent
 	}
 	return uids, err
 }
 
-// commit queues items and waits until they are in place, by this goroutine's hand or another's.
-func (m *Mailbox) commit(ctx context.Context, items []*item) ([]uint32, error) {
-	c := &commit{items: items, done: make(chan struct{})}
+// commit queues c and waits until its items are in place, by this goroutine's hand or another's.
+func (m *Mailbox) commit(ctx context.Context, c *commit) ([]uint32, error) {
 	m.commits.Lock()
 	m.commits.queue = append(m.commits.queue, c)
 	m.commits.Unlock()
@@ -258,12 +265,22 @@ func (m *Mailbox) withdraw(c *commit) bool {
 // commit puts a queue of commits in place. A commit that fails is undone by itself; what fails all of them undoes all.
 func (u *update) commit(queue []*commit) (err error) {
 	m := u.m
-	var placed []*commit
+	var named, placed []*commit
 	taken := map[string]bool{} // base names used in this round
+	for _, c := range queue {
+		if c.err = u.name(c, taken); c.err == nil {
+			named = append(named, c)
+		}
+	}
+	// Keywords beyond the letters have no place in the name. Without the line of their message they mean nothing, so they can
+	// come first.
+	if err := u.writeMore(named); err != nil {
+		return err
+	}
 	var dirs recordState
 	usedCur := false
-	for _, c := range queue {
-		if c.err = u.place(c, taken); c.err != nil {
+	for _, c := range named {
+		if c.err = u.place(c); c.err != nil {
 			u.undo(c)
 			continue
 		}
@@ -274,9 +291,11 @@ func (u *update) commit(queue []*commit) (err error) {
 		}
 	}
 	defer func() {
-		if err != nil {
-			for _, c := range placed {
+		for _, c := range placed {
+			if err != nil {
 				u.undo(c)
+			} else if !c.move {
+				c.intent.end()
 			}
 		}
 	}()
@@ -302,11 +321,6 @@ func (u *update) commit(queue []*commit) (err error) {
 			next++
 		}
 	}
-	// Keywords beyond the letters have no place in the name. Without the line of their message they mean nothing, so they can
-	// come first.
-	if err := u.writeMore(placed); err != nil {
-		return err
-	}
 	if err := u.appendList(lines, next-1); err != nil {
 		return err
 	}
@@ -329,8 +343,8 @@ func (it *item) fileName() string {
 	return it.fn.String()
 }
 
-// place moves or links the files of a commit to where they belong.
-func (u *update) place(c *commit, taken map[string]bool) error {
+// name decides under which names the items of a commit go where.
+func (u *update) name(c *commit, taken map[string]bool) error {
 	m := u.m
 	for _, it := range c.items {
 		kw, err := u.keywordSet(it.keywords, true)
@@ -357,6 +371,17 @@ func (u *update) place(c *commit, taken map[string]bool) error {
 		if it.flags == 0 && len(it.keywords) == 0 && it.tmp != "" {
 			it.in = inNew // as Dovecot does: only messages with flags go to cur/ at once
 		}
+	}
+	return nil
+}
+
+// place moves or links the files of a commit to where they belong.
+func (u *update) place(c *commit) (err error) {
+	m := u.m
+	if c.intent, err = m.store.intend(u.steps(c)); err != nil {
+		return err
+	}
+	for _, it := range c.items {
 		to := m.dirFor(it.in)
 		if it.tmp != "" {
 			err = m.tmp.rename(it.tmp, to, it.fileName())
@@ -371,9 +396,38 @@ func (u *update) place(c *commit, taken map[string]bool) error {
 	return nil
 }
 
+// steps are what place does, and what follows when messages are moved. Between stores there are none: an intent belongs to one.
+func (u *update) steps(c *commit) []step {
+	if len(c.items) == 1 && !c.move {
+		return nil
+	}
+	m := u.m
+	m.mu.Lock()
+	box := storagePath(m.storage)
+	m.mu.Unlock()
+	var steps []step
+	for _, it := range c.items {
+		if it.tmp == "" && it.path == "" {
+			return nil
+		}
+		to := path.Join(box, m.dirFor(it.in).base(), it.fileName())
+		if it.tmp != "" {
+			steps = append(steps, step{stepRename, path.Join(box, "tmp", it.tmp), to})
+		} else {
+			steps = append(steps, step{stepLink, it.path, to})
+		}
+		if c.move && it.path != "" {
+			steps = append(steps, step{stepRemove, it.path, to})
+		}
+	}
+	return steps
+}
+
 // undo takes back what place did.
 func (u *update) undo(c *commit) {
 	c.uids = nil
+	c.intent.end()
+	c.intent = nil
 	for _, it := range c.items {
 		if !it.put {
 			continue

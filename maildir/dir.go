@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -98,6 +99,9 @@ func (d *dir) again() (*dir, error) {
 }
 
 func (d *dir) path() string { return d.where }
+
+// base is the last part of the path.
+func (d *dir) base() string { return path.Base(d.where) }
 
 func (d *dir) close() error { return d.f.Close() }
 

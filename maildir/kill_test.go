@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,13 @@ func killChild(dir string) {
 	s, err := OpenStore(Options{Root: dir + "/Maildir", State: dir + "/state", Separator: '/', Create: true})
 	fail(err)
 	s.Create("Arch")
+	if _, err := s.locate("U"); err == nil {
+		fail(s.Rename("U", "T"))
+	} else if _, err := s.locate("T"); err != nil {
+		for _, name := range tree {
+			fail(s.Create("T" + name))
+		}
+	}
 	in, err := s.Open("INBOX")
 	fail(err)
 	arch, err := s.Open("Arch")
@@ -129,16 +137,23 @@ func killChild(dir string) {
 			}
 		}()
 	}
-	select {}
+	// One more renames a mailbox with others below it.
+	for {
+		fail(s.Rename("T", "U"))
+		fail(s.Rename("U", "T"))
+	}
 }
+
+// tree are the mailboxes that are T or U, whole.
+var tree = []string{"", "/a", "/b", "/b/c"}
 
 // fate is what is known of a message.
 type fate struct {
 	box   string // where it is as far as acknowledged: INBOX, Arch, "" for gone
 	uid   uint32
 	flags Flags
-	doing string // a change that was begun and not acknowledged
-	loose bool   // a move that was cut off left it in both mailboxes: not followed any longer
+	doing string   // a change that was begun and not acknowledged
+	batch []string // appended together with
 }
 
 // TestKill kills a process in the middle of changes, again and again: everything acknowledged is there exactly once, under its UID and with its
@@ -164,7 +179,7 @@ func TestKill(t *testing.T) {
 			case "begin":
 				for _, id := range f[3:] {
 					if f[2] == "append" {
-						fates[id] = &fate{flags: Seen}
+						fates[id] = &fate{flags: Seen, batch: f[3:]}
 					}
 					fates[id].doing = f[2]
 				}
@@ -222,6 +237,20 @@ func checkFates(t *testing.T, round int, dir string, fates map[string]*fate, own
 		t.Fatal(err)
 	}
 	defer s.Close()
+	list, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names, want []string
+	for _, info := range list[2:] { // after INBOX and Arch
+		names = append(names, info.Name)
+	}
+	for _, rest := range tree {
+		want = append(want, list[len(list)-1].Name[:1]+rest)
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("round %d: a rename was cut off: %q", round, names)
+	}
 	found := map[string]map[string]Record{} // id → box → record
 	for _, name := range []string{"INBOX", "Arch"} {
 		m, err := s.Open(name)
@@ -246,27 +275,30 @@ func checkFates(t *testing.T, round int, dir string, fates map[string]*fate, own
 			if found[id] == nil {
 				found[id] = map[string]Record{}
 			}
-			if _, twice := found[id][name]; twice && (fates[id] == nil || !fates[id].loose) {
+			if _, twice := found[id][name]; twice {
 				t.Errorf("round %d: %s twice in %s", round, id, name)
 			}
 			found[id][name] = r
 		}
 	}
 	for id, ft := range fates {
-		if ft.loose {
-			continue
-		}
 		in, inInbox := found[id]["INBOX"]
 		ar, inArch := found[id]["Arch"]
 		bad := ""
 		switch {
-		case ft.doing == "append" || ft.doing == "expunge":
+		case ft.doing == "append":
+			for _, other := range ft.batch {
+				if _, there := found[other]["INBOX"]; there != inInbox {
+					bad = "appended alone"
+				}
+			}
+		case ft.doing == "expunge":
 			if inArch {
 				bad = "in Arch"
 			}
 		case ft.doing == "move":
-			if !inInbox && !inArch {
-				bad = "lost"
+			if inInbox == inArch {
+				bad = "not in one mailbox"
 			}
 		case ft.box == "" && (inInbox || inArch):
 			bad = "not gone"
@@ -281,11 +313,9 @@ func checkFates(t *testing.T, round int, dir string, fates map[string]*fate, own
 		if ft.doing == "" {
 			continue
 		}
-		// From now on it is what it turned out to be. A move that was cut off may have left both.
-		ft.doing = ""
+		// From now on it is what it turned out to be.
+		ft.doing, ft.batch = "", nil
 		switch {
-		case inArch && inInbox:
-			ft.loose = true
 		case inInbox:
 			ft.box, ft.uid, ft.flags = "INBOX", in.UID, in.Flags
 		case inArch:

@@ -115,6 +115,15 @@ func (s *Store) planFlat(src, dst, to string) ([]move, error) {
 
 // renameFlat renames all or none.
 func (s *Store) renameFlat(moves []move) error {
+	steps := make([]step, len(moves))
+	for i, m := range moves {
+		steps[i] = step{stepRename, m.from, m.to}
+	}
+	intent, err := s.intend(steps)
+	if err != nil {
+		return err
+	}
+	defer intent.end()
 	for i, m := range moves {
 		err := s.root.renameNoReplace(m.from, s.root, m.to)
 		if err == nil || i > 0 && errors.Is(err, fs.ErrNotExist) { // a child was deleted meanwhile

@@ -79,6 +79,7 @@ func OpenStore(o Options) (*Store, error) {
 			return nil, err
 		}
 	}
+	s.finishIntents()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	go s.lookAfter()
 	return s, nil
@@ -117,19 +118,25 @@ func absent(err error) bool {
 }
 
 // openDir opens the directory of a storage name, or fails so that absent says true.
-func (s *Store) openDir(storage string) (*dir, error) {
+func (s *Store) openDir(storage string) (*dir, error) { return s.openPath(storagePath(storage)) }
+
+// storagePath is the path of a mailbox's directory below the root.
+func storagePath(storage string) string {
 	if storage == inbox {
-		return s.root.again()
+		return "."
 	}
-	if s.names.layout == MaildirPP {
-		return s.root.sub(storage)
+	return storage
+}
+
+// openPath opens a directory by its path below the root, "." for the root.
+func (s *Store) openPath(p string) (*dir, error) {
+	d, err := s.root.again()
+	if err != nil || p == "." {
+		return d, err
 	}
-	d := s.root
-	for part := range strings.SplitSeq(storage, "/") {
+	for part := range strings.SplitSeq(p, "/") {
 		next, err := d.sub(part)
-		if d != s.root {
-			d.close()
-		}
+		d.close()
 		if err != nil {
 			return nil, err
 		}
