@@ -30,6 +30,9 @@ func (h *history) add(at ModSeq, uid uint32) {
 	h.list = append(h.list, event{at, uid})
 }
 
+// forget drops everything: whoever asks about what was before at hears that it is not known.
+func (h *history) forget(at ModSeq) { *h = history{floor: at} }
+
 // since returns the UIDs with an event after at, ascending and unique. ok is false when the history does not reach back that far.
 func (h *history) since(at ModSeq) (uids []uint32, ok bool) {
 	if at < h.floor {

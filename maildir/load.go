@@ -30,6 +30,7 @@ func (m *Mailbox) load() error {
 	m.saved = time.Now()
 	m.cleanTmp()
 	var snap *snapshot
+	died := false
 	if m.store.opt.State == "" {
 		m.cache = &metaCache{log: m.log}
 	} else {
@@ -37,6 +38,7 @@ func (m *Mailbox) load() error {
 		if err := os.MkdirAll(state, 0o700); err != nil {
 			m.log.Warn("the state directory cannot be used", "cause", err)
 		}
+		died = markOpen(state)
 		snap = m.loadSnapshot(state)
 		m.cache = openCache(filepath.Join(state, "meta"), m.log)
 	}
@@ -47,7 +49,8 @@ func (m *Mailbox) load() error {
 	m.attachCache(snap)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.changed, m.expunged = history{floor: m.now}, history{floor: m.now}
+	m.changed.forget(m.now)
+	m.recall(snap, died)
 	m.ready = true
 	return nil
 }
@@ -203,6 +206,34 @@ func (m *Mailbox) overlay(snap *snapshot) {
 		r.size, r.wire, r.time, r.meta = s.size, s.wire, s.time, s.meta
 		if r.flags == s.flags && r.letters == s.letters {
 			r.modseq = s.modseq
+		}
+	}
+}
+
+// recall takes over what the snapshot knows of expunges, and adds those that nobody noticed meanwhile. If a process died that had the mailbox
+// open, clients may know more than the snapshot: then everything counts as changed. Called with mu held.
+func (m *Mailbox) recall(snap *snapshot, died bool) {
+	if snap == nil || snap.hdr.Validity != m.hdr.Validity || snap.hdr.GUID != m.hdr.GUID {
+		m.expunged.forget(m.now)
+		return
+	}
+	if died {
+		at := m.nextModSeq()
+		for i := range m.recs.list {
+			m.recs.list[i].modseq = at
+		}
+		m.changed.forget(at)
+		m.expunged.forget(at)
+		return
+	}
+	missed := m.expunged.list // found while loading
+	m.expunged = snap.expunged
+	for _, e := range missed {
+		m.expunged.add(m.now, e.uid)
+	}
+	for i := range snap.recs.list {
+		if uid := snap.recs.list[i].uid; m.recs.find(uid) == nil {
+			m.expunged.add(m.now, uid)
 		}
 	}
 }

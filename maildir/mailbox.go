@@ -180,8 +180,11 @@ func (m *Mailbox) Changes(since ModSeq) Changes {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ch := Changes{Now: m.now}
-	if since >= m.now {
+	if since == m.now {
 		return ch
+	}
+	if since > m.now {
+		since = 0 // from a clock that was ahead, or not from us: nothing is known of what happened since
 	}
 	if uids, ok := m.changed.since(since); ok {
 		ch.Changed = m.records(uids, nil)

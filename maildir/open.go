@@ -106,6 +106,7 @@ func (m *Mailbox) Release() {
 func (m *Mailbox) close() {
 	if m.loadErr == nil {
 		m.save()
+		m.unmark()
 		hub.remove(m)
 		m.gone(ErrGone) // for hints that are still on their way
 		if m.lockWrite(context.Background()) == nil {

@@ -17,13 +17,20 @@ import (
 
 // The snapshot is what the state directory remembers of a mailbox: the records as of the last save with their modseqs, sizes and cache
 // positions, and which version of uidlist and directories they reflect. When nothing moved since, opening a mailbox reads this file and
-// nothing else. When something moved, it gives the modseqs of what did not change and the next UID that must never go down. Losing it costs time
-// and makes every message look changed, no more.
+// nothing else. When something moved, it gives the modseqs of what did not change, what was expunged when, and the next UID that must never go
+// down. Losing it costs time and makes every message look changed, no more.
+//
+// Between two saves clients hear of changes that no snapshot knows. So a file beside it, openMark, exists while the mailbox is open; if it is
+// found when the mailbox is opened, a process died, and everything counts as changed: a flag that was set and taken back would go
+// unnoticed otherwise, and so would the expunge of a message that came after the snapshot.
 //
 // Little-endian, one CRC over everything, version in the magic. Written to a temporary file and renamed, never fsynced: a torn one
 // fails its checksum.
 
-const snapshotMagic = "RoostSN1"
+const (
+	snapshotMagic = "RoostSN2"
+	openMark      = "open"
+)
 
 // boxState returns the directory for a mailbox's state files.
 func boxState(state, storage string) string {
@@ -53,6 +60,7 @@ type snapshot struct {
 	cacheN   int
 	recs     *records
 	dead     map[string]uint32
+	expunged history
 }
 
 type snapWriter struct{ b []byte }
@@ -117,6 +125,12 @@ func (s *snapshot) encode() []byte {
 	for base, uid := range s.dead {
 		w.u32(uid)
 		w.str(base)
+	}
+	w.u64(uint64(s.expunged.floor))
+	w.u32(uint32(len(s.expunged.list)))
+	for _, e := range s.expunged.list {
+		w.u64(uint64(e.at))
+		w.u32(e.uid)
 	}
 	w.u32(crc32.Checksum(w.b, crcTable))
 	return w.b
@@ -196,6 +210,15 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 		}
 		s.dead[base] = uid
 	}
+	s.expunged.floor = ModSeq(r.u64())
+	n = int(r.u32())
+	if n > len(r.b)/12 {
+		return nil, errSnapshot
+	}
+	s.expunged.list = make([]event, n)
+	for i := range s.expunged.list {
+		s.expunged.list[i] = event{ModSeq(r.u64()), r.u32()}
+	}
 	if r.bad || s.hdr.Next <= last || s.hdr.Validity == 0 {
 		return nil, errSnapshot
 	}
@@ -255,7 +278,7 @@ func (m *Mailbox) takeSnapshot() (b []byte, dir string) {
 		newSt.mtime == m.seen.new && curSt.mtime == m.seen.cur && len(m.pending) == 0 &&
 		time.Now().UnixNano()-max(newSt.mtime, curSt.mtime) > int64(tick)
 	s := snapshot{hdr: m.hdr, now: m.now, recent: m.recent, list: m.list, seen: m.seen, newIno: newSt.ino, curIno: curSt.ino,
-		settled: settled, recs: m.recs, dead: m.dead}
+		settled: settled, recs: m.recs, dead: m.dead, expunged: m.expunged}
 	m.cache.mu.Lock()
 	s.cacheGen, s.cacheEnd, s.cacheN = m.cache.gen, m.cache.end, m.cache.n
 	m.cache.mu.Unlock()
@@ -269,6 +292,29 @@ func (m *Mailbox) writeSnapshot(dir string, b []byte) {
 	}
 	if err := writeState(filepath.Join(dir, "records"), b); err != nil {
 		m.log.Warn("cannot save the snapshot", "mailbox", m.box.path(), "cause", err)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.unsaved = true
+	}
+}
+
+// markOpen says that the mailbox is open, and tells whether a process that had it open died.
+func markOpen(dir string) (died bool) {
+	f, err := os.OpenFile(filepath.Join(dir, openMark), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return true // or nothing can be remembered here at all
+	}
+	f.Close()
+	return false
+}
+
+// unmark takes markOpen back, behind the last save.
+func (m *Mailbox) unmark() {
+	m.mu.Lock()
+	behind, dir := m.unsaved, boxState(m.store.opt.State, m.storage)
+	m.mu.Unlock()
+	if m.store.opt.State != "" && !behind {
+		os.Remove(filepath.Join(dir, openMark))
 	}
 }
 
