@@ -42,6 +42,8 @@ var capabilityTable = []capability{
 	{"CREATE-SPECIAL-USE", "RFC 6154", afterLogin},
 	{"CHILDREN", "RFC 3348", afterLogin},
 	{"MOVE", "RFC 6851", afterLogin},
+	{"CONDSTORE", "RFC 7162", afterLogin},
+	{"QRESYNC", "RFC 7162", afterLogin},
 	{"BINARY", "RFC 3516", afterLogin},
 	{"MULTIAPPEND", "RFC 3502", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},
@@ -100,6 +102,13 @@ func (s *session) cmdEnable(c *command) error {
 		case "IMAP4REV2":
 			s.rev2 = true
 			on = append(on, "IMAP4rev2")
+		case "CONDSTORE":
+			s.useCondstore()
+			on = append(on, "CONDSTORE")
+		case "QRESYNC": // RFC 7162 §3.2.3
+			s.useCondstore()
+			s.qresync = true
+			on = append(on, "QRESYNC")
 		case "UTF8=ACCEPT":
 			s.utf8 = true
 			on = append(on, "UTF8=ACCEPT")

@@ -3,6 +3,7 @@ package imap
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -169,6 +170,11 @@ type replica struct {
 	n    int
 	rnd  *rand.Rand
 	msgs []replicaMessage // by sequence number
+
+	// Of those that use QRESYNC (RFC 7162), every other one.
+	qresync  bool
+	validity string
+	highest  string
 }
 
 type replicaMessage struct {
@@ -177,7 +183,10 @@ type replicaMessage struct {
 }
 
 func newReplica(t *testing.T, ts *testServer, n int) *replica {
-	r := &replica{testClient: ts.login(), n: n, rnd: rand.New(rand.NewPCG(*concurrentSeed, uint64(n)))}
+	r := &replica{testClient: ts.login(), n: n, rnd: rand.New(rand.NewPCG(*concurrentSeed, uint64(n))), qresync: n%2 == 1}
+	if r.qresync {
+		r.cmd("ENABLE QRESYNC")
+	}
 	r.cmd("SELECT INBOX")
 	r.learn()
 	return r
@@ -194,7 +203,7 @@ func (r *replica) act() {
 	seq := 1 + r.rnd.IntN(len(r.msgs))
 	flag := []string{`\Flagged`, `\Seen`, `\Answered`, "$Label1", "work"}[r.rnd.IntN(5)]
 	op := []string{"+FLAGS", "-FLAGS", "FLAGS", "+FLAGS.SILENT"}[r.rnd.IntN(4)]
-	switch r.rnd.IntN(13) {
+	switch r.rnd.IntN(15) {
 	case 0, 1:
 		if op == "+FLAGS.SILENT" && r.msgs[seq-1].uid != 0 {
 			// The client has to know what a silent change does.
@@ -229,10 +238,79 @@ func (r *replica) act() {
 		r.cmd("MOVE %d Archive", seq)
 	case 11:
 		r.cmd("UID MOVE %d:* INBOX", r.msgs[len(r.msgs)-1].uid) // within the mailbox: new UIDs
+	case 12, 13:
+		if r.qresync {
+			r.comeBack()
+		}
 	default:
 		r.cmd("NOOP")
 	}
 	r.learn()
+}
+
+// comeBack selects the mailbox again and asks what it missed. Until then it keeps what it knows by UID, as a mail program does on its disk.
+func (r *replica) comeBack() {
+	r.cmd("UNSELECT")
+	if r.rnd.IntN(2) == 0 {
+		time.Sleep(time.Duration(r.rnd.IntN(50)) * time.Millisecond)
+	}
+	known := map[int]string{}
+	for _, m := range r.msgs {
+		known[m.uid] = m.flags
+	}
+	r.msgs = nil
+	untagged, tagged := r.testClient.cmd("SELECT INBOX (QRESYNC (%s %s))", r.validity, r.highest)
+	if !strings.HasPrefix(tagged, "OK") {
+		r.t.Errorf("client %d: %s", r.n, tagged)
+		return
+	}
+	exists := 0
+	for _, l := range untagged {
+		switch m := numberedLine.FindStringSubmatch(l); {
+		case m != nil && m[2] == "EXISTS":
+			exists, _ = strconv.Atoi(m[1])
+		case m != nil && m[2] == "FETCH":
+			uid, _ := strconv.Atoi(fetchUID.FindStringSubmatch(m[3])[1])
+			known[uid] = flagList(m[3])
+		case strings.HasPrefix(l, "* VANISHED (EARLIER) "):
+			for _, uid := range expand(strings.TrimPrefix(l, "* VANISHED (EARLIER) ")) {
+				delete(known, uid)
+			}
+		}
+		r.note(l)
+	}
+	if len(known) != exists {
+		r.t.Errorf("client %d: %d messages after coming back, the server has %d: %q", r.n, len(known), exists, untagged)
+		return
+	}
+	for _, uid := range slices.Sorted(maps.Keys(known)) {
+		r.msgs = append(r.msgs, replicaMessage{uid, known[uid]})
+	}
+}
+
+// expand lists the numbers of a set.
+func expand(set string) (nums []int) {
+	for part := range strings.SplitSeq(set, ",") {
+		var a, b int
+		if n, _ := fmt.Sscanf(part, "%d:%d", &a, &b); n < 2 {
+			b = a
+		}
+		for ; a <= b; a++ {
+			nums = append(nums, a)
+		}
+	}
+	return nums
+}
+
+var noted = regexp.MustCompile(`\[(UIDVALIDITY|HIGHESTMODSEQ) (\d+)\]`)
+
+// note remembers what a client needs to come back.
+func (r *replica) note(line string) {
+	if m := noted.FindStringSubmatch(line); m != nil && m[1] == "UIDVALIDITY" {
+		r.validity = m[2]
+	} else if m != nil {
+		r.highest = m[2]
+	}
 }
 
 // learn asks about messages of which only EXISTS is known, until there are none.
@@ -271,6 +349,7 @@ func (r *replica) cmd(format string, args ...any) bool {
 	for _, l := range untagged {
 		r.apply(l, mayExpunge)
 	}
+	r.note(tagged)
 	if strings.HasPrefix(tagged, "BAD") {
 		r.t.Errorf("client %d: %s: %s", r.n, text, tagged)
 	}
@@ -285,6 +364,21 @@ var (
 
 // apply does to the list what a response says.
 func (r *replica) apply(line string, mayExpunge bool) {
+	r.note(line)
+	if set, ok := strings.CutPrefix(line, "* VANISHED "); ok {
+		if !mayExpunge || !r.qresync {
+			r.t.Errorf("client %d: %s", r.n, line)
+		}
+		for _, uid := range expand(set) {
+			i := r.place(uid)
+			if i < 0 {
+				r.t.Errorf("client %d: %s, but it has no %d", r.n, line, uid)
+				return
+			}
+			r.msgs = slices.Delete(r.msgs, i, i+1)
+		}
+		return
+	}
 	m := numberedLine.FindStringSubmatch(line)
 	if m == nil {
 		return
@@ -303,7 +397,7 @@ func (r *replica) apply(line string, mayExpunge bool) {
 		return
 	}
 	if m[2] == "EXPUNGE" {
-		if !mayExpunge {
+		if !mayExpunge || r.qresync {
 			r.t.Errorf("client %d: %s during a command with numbers", r.n, line)
 		}
 		r.msgs = slices.Delete(r.msgs, n-1, n)
@@ -317,11 +411,26 @@ func (r *replica) apply(line string, mayExpunge bool) {
 		}
 		msg.uid = uid
 	}
-	if f := fetchFlags.FindStringSubmatch(m[3]); f != nil {
-		words := slices.DeleteFunc(strings.Fields(f[1]), func(w string) bool { return w == `\Recent` })
-		slices.Sort(words)
-		msg.flags = strings.Join(words, " ")
+	if fetchFlags.MatchString(m[3]) {
+		msg.flags = flagList(m[3])
 	}
+}
+
+// place finds a message by UID, or, when the client has not asked for its UID yet, the place where it must be.
+func (r *replica) place(uid int) int {
+	for i, m := range r.msgs {
+		if m.uid == uid || m.uid == 0 && !slices.ContainsFunc(r.msgs[i:], func(m replicaMessage) bool { return m.uid != 0 && m.uid <= uid }) {
+			return i
+		}
+	}
+	return -1
+}
+
+// flagList is the flags of a FETCH response as a replica keeps them.
+func flagList(items string) string {
+	words := slices.DeleteFunc(strings.Fields(fetchFlags.FindStringSubmatch(items)[1]), func(w string) bool { return w == `\Recent` })
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }
 
 // list is what the client has.

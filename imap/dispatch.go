@@ -27,6 +27,8 @@ const (
 	quiet
 	// writes: the selected mailbox must not have been opened with EXAMINE.
 	writes
+	// expunges: with QRESYNC the tagged OK names the new HIGHESTMODSEQ (RFC 7162 §3.2.7).
+	expunges
 )
 
 // commands is the table of all commands.
@@ -59,8 +61,8 @@ var commands = map[string]row{
 	"CHECK":       {selected, polls, (*session).cmdNoop},
 	"CLOSE":       {selected, quiet, (*session).cmdClose},
 	"UNSELECT":    {selected, quiet, (*session).cmdUnselect},
-	"EXPUNGE":     {selected, writes, (*session).cmdExpunge},
-	"UID EXPUNGE": {selected, writes, (*session).cmdUIDExpunge},
+	"EXPUNGE":     {selected, writes | expunges, (*session).cmdExpunge},
+	"UID EXPUNGE": {selected, writes | expunges, (*session).cmdUIDExpunge},
 	"SEARCH":      {selected, numbered, (*session).cmdSearch},
 	"UID SEARCH":  {selected, 0, (*session).cmdSearch},
 	"FETCH":       {selected, numbered, (*session).cmdFetch},
@@ -69,8 +71,8 @@ var commands = map[string]row{
 	"UID STORE":   {selected, writes, (*session).cmdStore},
 	"COPY":        {selected, 0, (*session).cmdCopy},
 	"UID COPY":    {selected, 0, (*session).cmdCopy},
-	"MOVE":        {selected, writes, (*session).cmdMove},
-	"UID MOVE":    {selected, writes, (*session).cmdMove},
+	"MOVE":        {selected, writes | expunges, (*session).cmdMove},
+	"UID MOVE":    {selected, writes | expunges, (*session).cmdMove},
 }
 
 // dispatch runs one command: state, handler, news about the mailbox, tagged response. An error ends the session.
@@ -102,6 +104,9 @@ func (s *session) dispatch(f *wire.Frame) error {
 			s.ending = true
 		} else if serr != nil {
 			return serr
+		}
+		if r.flags&expunges != 0 && s.qresync {
+			c.okCode = s.highestModSeq()
 		}
 	}
 	return s.finish(c, err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -39,11 +40,11 @@ type fetchItem struct {
 
 // fetcher is a FETCH being run.
 type fetcher struct {
-	s     *session
-	box   *maildir.Mailbox
-	enc   *wire.Encoder
-	items []fetchItem
-	flags bool // FLAGS was asked for
+	s             *session
+	box           *maildir.Mailbox
+	enc           *wire.Encoder
+	items         []fetchItem
+	flags, modSeq bool // asked for
 
 	fill, meta, setSeen bool // any item needs it
 
@@ -77,11 +78,23 @@ func (s *session) cmdFetch(c *command) error {
 	if err != nil {
 		return err
 	}
+	if req.Vanished && !(c.isUID() && s.qresync && req.ChangedSince != nil) { // RFC 7162 §3.2.6
+		return bad("VANISHED is for UID FETCH with CHANGEDSINCE, when QRESYNC is enabled")
+	}
+	if req.ChangedSince != nil && !slices.Contains(req.Items, wire.FetchItem(modSeqItem)) { // RFC 7162 §3.1.4.1: implied
+		req.Items = append(req.Items, modSeqItem)
+	}
 	f, err := newFetcher(s, req.Items, c.isUID())
 	if err != nil {
 		return err
 	}
 	defer f.close()
+	if f.modSeq {
+		s.useCondstore()
+	}
+	if req.ChangedSince != nil {
+		uids = s.changedSince(req, uids)
+	}
 	return f.run(uids)
 }
 
@@ -120,6 +133,7 @@ func newFetcher(s *session, items []wire.FetchItem, uid bool) (*fetcher, error) 
 		}
 	}
 	_, f.flags = have["FLAGS"]
+	_, f.modSeq = have["MODSEQ"]
 	if s.view.readOnly {
 		f.setSeen = false
 	}
@@ -215,6 +229,13 @@ func (f *fetcher) message(m *fetchMessage) error {
 	if m.seenNow && !f.flags {
 		f.enc.Raw("FLAGS ")
 		f.s.writeFlags(m.rec)
+		first = false
+	}
+	if m.seenNow && f.s.condstore && !f.modSeq { // RFC 7162 §3.1.4.2
+		if !first {
+			f.enc.SP()
+		}
+		f.s.writeModSeq(m.rec)
 		first = false
 	}
 	for i := range f.items {

@@ -12,6 +12,8 @@ import (
 // unknownTime is Record.Time of a message whose file has not been looked at.
 const unknownTime = math.MinInt64
 
+const modSeqItem wire.FetchAtt = "MODSEQ"
+
 // fetchAtts are the items without arguments. A new one is a row here.
 var fetchAtts = map[wire.FetchAtt]fetchItem{
 	"UID": {name: "UID", write: func(f *fetcher, m *fetchMessage) error {
@@ -20,6 +22,10 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 	}},
 	"FLAGS": {name: "FLAGS", write: func(f *fetcher, m *fetchMessage) error {
 		f.s.writeFlags(m.rec)
+		return nil
+	}},
+	modSeqItem: {name: "MODSEQ", write: func(f *fetcher, m *fetchMessage) error { // RFC 7162 §3.1.4.2
+		f.enc.Raw("(").Number(int64(m.rec.ModSeq)).Raw(")")
 		return nil
 	}},
 	"INTERNALDATE": {name: "INTERNALDATE", fill: true, write: func(f *fetcher, m *fetchMessage) error {

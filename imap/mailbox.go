@@ -173,6 +173,10 @@ var statusItems = map[wire.StatusItem]statusValue{
 	"UNSEEN":      counter(func(st *maildir.Status) uint32 { return st.Unseen }),
 	"DELETED":     counter(func(st *maildir.Status) uint32 { return st.Deleted }),
 	"RECENT":      counter(func(st *maildir.Status) uint32 { return st.Recent }),
+	"HIGHESTMODSEQ": func(s *session, _ *maildir.Mailbox, st *maildir.Status) (int64, error) { // RFC 7162 §3.1.7
+		s.useCondstore()
+		return int64(st.ModSeq), nil
+	},
 	"SIZE": func(_ *session, box *maildir.Mailbox, _ *maildir.Status) (int64, error) { // RFC 8438
 		return box.StatusSize()
 	},

@@ -46,6 +46,9 @@ func (s *session) cmdSearch(c *command) error {
 	if err != nil {
 		return err // BAD, which leaves "$" alone
 	}
+	if pl.modSeq {
+		s.useCondstore()
+	}
 	uids, err := s.search(pl, ret)
 	if err != nil {
 		if ret.Save {
@@ -56,7 +59,7 @@ func (s *session) cmdSearch(c *command) error {
 	if ret.Save {
 		s.saved = ret.toSave(uids)
 	}
-	s.writeSearch(c, ret, uids)
+	s.writeSearch(c, ret, uids, pl.modSeq)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"roost/imap/wire"
 	"roost/index"
+	"roost/maildir"
 	"roost/maildir/message"
 )
 
@@ -51,6 +52,11 @@ func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 			}
 			return t <= limit
 		}), nil
+	case *wire.KeyModSeq: // RFC 7162 §3.1.5
+		pl.modSeq = true
+		since := maildir.ModSeq(key.N)
+		return pl.add(fmt.Sprint("modseq ", key.N), leaf{from: levelRecord, to: levelRecord,
+			test: func(p *probe) tri { return truth(p.rec.ModSeq >= since) }}), nil
 	case *wire.KeySaveDateSupported:
 		return constant(true), nil
 	}

@@ -96,6 +96,7 @@ type plan struct {
 	levels []level // the levels that leaves need, ascending
 	within uidSet  // candidates; nil with all set: the whole view
 	all    bool
+	modSeq bool // MODSEQ is among the keys
 
 	view  *view
 	saved []uint32

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"roost/imap/wire"
+	"roost/maildir"
 )
 
 // searchOptions are the result options of a SEARCH as they apply.
@@ -39,8 +40,31 @@ func (o searchOptions) toSave(uids []uint32) []uint32 {
 	return out
 }
 
+// highest returns the highest MODSEQ of what is reported (RFC 7162 §3.1.6, §3.1.10); 0 of nothing.
+func (o searchOptions) highest(box *maildir.Mailbox, uids []uint32) (top maildir.ModSeq) {
+	if !o.All && !o.Count && len(uids) > 0 {
+		first, last := uids[0], uids[len(uids)-1]
+		switch {
+		case o.Min && o.Max:
+			uids = []uint32{first, last}
+		case o.Min:
+			uids = []uint32{first}
+		case o.Max:
+			uids = []uint32{last}
+		}
+	}
+	for _, rec := range box.Records(uids, nil) {
+		top = max(top, rec.ModSeq)
+	}
+	return top
+}
+
 // writeSearch writes the untagged answer.
-func (s *session) writeSearch(c *command, o searchOptions, uids []uint32) {
+func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq bool) {
+	var top maildir.ModSeq
+	if modSeq {
+		top = o.highest(s.view.box, uids)
+	}
 	nums := uids
 	if !c.isUID() {
 		nums = make([]uint32, 0, len(uids))
@@ -54,6 +78,9 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32) {
 		s.enc.Raw("* SEARCH")
 		for _, n := range nums {
 			s.enc.SP().Number(int64(n))
+		}
+		if top != 0 {
+			s.enc.Raw(" (MODSEQ ").Number(int64(top)).Raw(")")
 		}
 		s.enc.CRLF()
 		return
@@ -78,6 +105,9 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32) {
 	}
 	if o.Count {
 		s.enc.Raw(" COUNT ").Number(int64(len(nums)))
+	}
+	if top != 0 {
+		s.enc.Raw(" MODSEQ ").Number(int64(top))
 	}
 	s.enc.CRLF()
 }

@@ -85,6 +85,27 @@ func (s uidSet) has(uid uint32) bool {
 	return i < len(s) && s[i].first <= uid
 }
 
+// minus takes UIDs, ascending, out of the set.
+func (s uidSet) minus(uids []uint32) uidSet {
+	out := make(uidSet, 0, len(s))
+	for _, r := range s {
+		i, _ := slices.BinarySearch(uids, r.first)
+		uids = uids[i:]
+		from := uint64(r.first)
+		for len(uids) > 0 && uids[0] <= r.last {
+			if from < uint64(uids[0]) {
+				out = append(out, uidRange{uint32(from), uids[0] - 1})
+			}
+			from = uint64(uids[0]) + 1
+			uids = uids[1:]
+		}
+		if from <= uint64(r.last) {
+			out = append(out, uidRange{uint32(from), r.last})
+		}
+	}
+	return out
+}
+
 // intersect merges two sets.
 func (s uidSet) intersect(t uidSet) uidSet {
 	out := uidSet{}

@@ -13,6 +13,9 @@ func (s *session) cmdSelect(c *command) error {
 	if err != nil {
 		return err
 	}
+	if req.QResync != nil && !s.qresync {
+		return bad("QRESYNC is not enabled") // RFC 7162 §3.2.5
+	}
 	if s.view != nil {
 		s.unselect()
 		s.enc.Raw("* OK [CLOSED] Previous mailbox is closed").CRLF() // RFC 7162 §3.2.11
@@ -36,6 +39,7 @@ func (s *session) cmdSelect(c *command) error {
 	st := box.Status() // before the view, so that UIDNEXT is not above what is new to the client
 	s.view = newView(box, readOnly)
 	s.view.firstRecent = firstRecent
+	s.view.next = max(st.UIDNext, s.view.next)
 	s.state = selected
 	s.saved = nil // RFC 5182 §2.1
 	s.writeFlagLists()
@@ -46,13 +50,20 @@ func (s *session) cmdSelect(c *command) error {
 		}
 	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
-	s.enc.Raw("* OK [UIDNEXT ").Number(int64(max(st.UIDNext, s.view.top+1))).Raw("] Predicted next UID").CRLF()
+	s.enc.Raw("* OK [UIDNEXT ").Number(int64(s.view.next)).Raw("] Predicted next UID").CRLF()
+	s.writeHighestModSeq()
 	if s.rev2 {
 		// RFC 9051 §6.3.2: always. The store calls a mailbox as it was called when it was opened first, which LIST may spell otherwise.
 		if !s.writeList(box.Name(), req.Name) && !s.writeList(req.Name, req.Name) {
 			s.beginList(&listEntry{name: req.Name, exists: true}, true, false)
 			s.enc.CRLF()
 		}
+	}
+	if req.Condstore || req.QResync != nil {
+		s.condstore = true
+	}
+	if req.QResync != nil {
+		s.resync(req.QResync, st.UIDValidity)
 	}
 	c.okCode = "READ-WRITE"
 	if readOnly {
@@ -94,6 +105,9 @@ func (s *session) cmdClose(c *command) error {
 	if !s.view.readOnly {
 		if err := s.expungeDeleted(s.view.uids); err != nil {
 			s.log.Warn("CLOSE could not expunge", "mailbox", s.view.box.Name(), "cause", err)
+		}
+		if s.qresync { // RFC 7162 §3.2.8
+			c.okCode = s.highestModSeq()
 		}
 	}
 	s.unselect()

@@ -48,6 +48,8 @@ type session struct {
 	view      *view     // the selected mailbox, nil when none
 	polled    time.Time // when the directories were looked at last
 	rev2      bool      // ENABLE IMAP4rev2
+	condstore bool      // the client knows of mod-sequences (RFC 7162 §3.1)
+	qresync   bool      // ENABLE QRESYNC
 	utf8      bool      // ENABLE UTF8=ACCEPT
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
 	fetched   fetchMemo // section_stream.go
@@ -270,7 +272,7 @@ func (s *session) logout() {
 	s.release()
 	s.srv.leave(s.user.Name)
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
-	s.rev2, s.utf8, s.enc.UTF8, s.named = false, false, false, false
+	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
 	s.state = notAuthenticated
 	s.log = s.logger("")
 }

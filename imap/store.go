@@ -53,9 +53,6 @@ func (s *session) cmdStore(c *command) error {
 	if err != nil {
 		return err
 	}
-	if req.UnchangedSince != nil {
-		return bad("UNCHANGEDSINCE is not supported")
-	}
 	uids, err := s.resolve(req.Set, c.isUID())
 	if err != nil {
 		return err
@@ -73,7 +70,13 @@ func (s *session) cmdStore(c *command) error {
 	default:
 		ch.Op = maildir.Replace
 	}
+	if req.UnchangedSince != nil { // RFC 7162 §3.1.3
+		s.useCondstore()
+		since := maildir.ModSeq(*req.UnchangedSince)
+		ch.UnchangedSince = &since
+	}
 	var gone bool
+	var modified []uint32
 	for len(uids) > 0 {
 		batch := uids[:min(storeBatch, len(uids))]
 		uids = uids[len(batch):]
@@ -81,14 +84,19 @@ func (s *session) cmdStore(c *command) error {
 		if req.Silent {
 			pending = s.pendingFlags(batch)
 		}
-		changed, _, err := s.view.box.SetFlags(s.ctx, batch, ch)
+		changed, left, err := s.view.box.SetFlags(s.ctx, batch, ch)
 		if err != nil {
 			return err
 		}
-		gone = gone || len(changed) < len(batch)
+		modified = append(modified, left...)
+		gone = gone || len(changed)+len(left) < len(batch)
 		if err := s.answerStore(c, req.Silent, changed, pending); err != nil {
 			return err
 		}
+	}
+	if len(modified) > 0 {
+		c.okCode, c.okText = s.modified(c, modified), "Conditional STORE failed for some"
+		return nil
 	}
 	if gone && !req.Silent { // RFC 2180 §4.2.1, §4.2.3
 		return errSomeGone
@@ -122,24 +130,29 @@ func (s *session) answerStore(c *command, silent bool, changed []maildir.Record,
 	known := changed[:0]
 	for i := range changed {
 		rec := &changed[i]
-		if silent {
-			if !pending[rec.UID] {
-				known = append(known, *rec)
-			}
-			continue
+		if !silent || !pending[rec.UID] {
+			known = append(known, *rec)
 		}
 		seq := s.view.seq(rec.UID)
-		if seq == 0 {
+		if seq == 0 || silent && (!s.condstore || pending[rec.UID]) {
 			continue
 		}
 		s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
+		sep := ""
 		if c.isUID() { // RFC 9051 §6.4.9
-			s.enc.Raw("UID ").Number(int64(rec.UID)).SP()
+			s.enc.Raw("UID ").Number(int64(rec.UID))
+			sep = " "
 		}
-		s.enc.Raw("FLAGS ")
-		s.writeFlags(rec)
+		if !silent {
+			s.enc.Raw(sep).Raw("FLAGS ")
+			s.writeFlags(rec)
+			sep = " "
+		}
+		if s.condstore { // RFC 7162 §3.1.3: also with .SILENT
+			s.enc.Raw(sep)
+			s.writeModSeq(rec)
+		}
 		s.enc.Raw(")").CRLF()
-		known = append(known, *rec)
 	}
 	s.view.tell(known)
 	return nil

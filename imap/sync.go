@@ -45,9 +45,13 @@ func (s *session) sync(poll, expunge bool) error {
 	}
 	if expunge {
 		gone := v.vanished(&ch)
-		// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
-		for _, uid := range slices.Backward(gone) {
-			s.enc.Raw("* ").Number(int64(v.seq(uid))).Raw(" EXPUNGE").CRLF()
+		if s.qresync {
+			s.writeVanished(savedSet(gone), false)
+		} else {
+			// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
+			for _, uid := range slices.Backward(gone) {
+				s.enc.Raw("* ").Number(int64(v.seq(uid))).Raw(" EXPUNGE").CRLF()
+			}
 		}
 		v.drop(gone)
 		v.gone = ch.Now
@@ -64,9 +68,7 @@ func (s *session) sync(poll, expunge bool) error {
 			continue
 		}
 		if seq := v.seq(rec.UID); seq != 0 {
-			s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (UID ").Number(int64(rec.UID)).Raw(" FLAGS ")
-			s.writeFlags(rec)
-			s.enc.Raw(")").CRLF()
+			s.writeChange(seq, rec)
 		}
 	}
 	v.seen = ch.Now

@@ -17,6 +17,7 @@ type view struct {
 	readOnly    bool
 	uids        []uint32 // told to the client; shared with the mailbox until they diverge, never written in place
 	top         uint32   // highest UID ever told: what is not above it and not in uids is of no concern
+	next        uint32   // UIDs below it are in uids or gone
 	seen        maildir.ModSeq
 	gone        maildir.ModSeq
 	told        map[uint32]maildir.ModSeq // changes after seen that the client knows because it made them
@@ -32,6 +33,7 @@ func newView(box *maildir.Mailbox, readOnly bool) *view {
 	v.gone = v.seen
 	v.uids = box.UIDs()
 	v.top = last(v.uids)
+	v.next = v.top + 1
 	return v
 }
 
@@ -73,6 +75,7 @@ func (v *view) arrived(fresh []uint32) {
 		return
 	}
 	v.top = last(fresh)
+	v.next = max(v.next, v.top+1)
 	n := len(v.uids) + len(fresh)
 	all := v.box.UIDs()
 	if len(all) >= n && all[n-1] == v.top && (len(v.uids) == 0 || all[len(v.uids)-1] == last(v.uids)) && sameEnds(all, v.uids) {

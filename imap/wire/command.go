@@ -35,11 +35,19 @@ type Enable struct{ Caps []string }
 // Mailbox is the argument of commands that take one mailbox name: DELETE, SUBSCRIBE, UNSUBSCRIBE.
 type Mailbox struct{ Name string }
 
-// Select is SELECT or EXAMINE with optional parameters (RFC 4466); the CONDSTORE parameter of RFC 7162 is
-// accepted; others are a BAD for now.
+// Select is SELECT or EXAMINE with optional parameters (RFC 4466).
 type Select struct {
 	Name      string
 	Condstore bool
+	QResync   *QResync
+}
+
+// QResync is the QRESYNC parameter of SELECT (RFC 7162 §3.2.5): what a client that comes back knows. No set has "*" in it.
+type QResync struct {
+	UIDValidity         uint32
+	ModSeq              uint64
+	Known               []Range // UIDs; nil: all
+	MatchSeqs, MatchUID []Range // pairs of sequence numbers and UIDs that belonged together; nil when absent
 }
 
 // Create is CREATE name [(USE (\Sent ...))] (RFC 6154).
@@ -94,8 +102,10 @@ type Literal struct {
 
 // Fetch is FETCH or UID FETCH.
 type Fetch struct {
-	Set   Set
-	Items []FetchItem // macros expanded
+	Set          Set
+	Items        []FetchItem // macros expanded
+	ChangedSince *uint64     // RFC 7162
+	Vanished     bool
 }
 
 // FetchItem is one of FetchAtt, FetchSection.

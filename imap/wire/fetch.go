@@ -52,7 +52,9 @@ var sectionTexts = map[string]Specifier{
 
 // ParseFetch parses FETCH and UID FETCH. An item without arguments that is asked for twice counts once.
 //
-//	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
+//	fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
+//	fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"                     ; RFC 4466
+//	fetch-modifier  = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"                  ; RFC 7162 §7
 func ParseFetch(d *Decoder) (*Fetch, error) {
 	var c Fetch
 	if !d.ExpectSP() || !d.ExpectSet(&c.Set) || !d.ExpectSP() {
@@ -62,12 +64,12 @@ func ParseFetch(d *Decoder) (*Fetch, error) {
 		for name, items := range fetchMacros {
 			if d.Keyword(name) {
 				c.Items = slices.Clone(items)
-				return done(d, &c, d.ExpectEnd())
+				return done(d, &c, fetchModifiers(d, &c))
 			}
 		}
 		item := fetchItem(d)
 		c.Items = []FetchItem{item}
-		return done(d, &c, item != nil && d.ExpectEnd())
+		return done(d, &c, item != nil && fetchModifiers(d, &c))
 	}
 	var atts []FetchAtt
 	ok := d.ExpectList1(func() bool {
@@ -86,7 +88,25 @@ func ParseFetch(d *Decoder) (*Fetch, error) {
 		c.Items = append(c.Items, item)
 		return true
 	})
-	return done(d, &c, ok && d.ExpectEnd())
+	return done(d, &c, ok && fetchModifiers(d, &c))
+}
+
+// fetchModifiers takes what may follow the items, and the end.
+func fetchModifiers(d *Decoder, c *Fetch) bool {
+	if d.End() {
+		return true
+	}
+	return d.ExpectSP() && d.ExpectList1(func() bool {
+		switch {
+		case d.Keyword("CHANGEDSINCE") && c.ChangedSince == nil:
+			c.ChangedSince = new(uint64)
+			return d.ExpectSP() && d.ExpectModSeq(c.ChangedSince)
+		case d.Keyword("VANISHED"):
+			c.Vanished = true
+			return true
+		}
+		return d.Fail("unknown FETCH modifier")
+	}) && d.ExpectEnd()
 }
 
 // isItemChar is what names of FETCH items and section texts are made of.

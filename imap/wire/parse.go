@@ -57,11 +57,12 @@ func ParseEnable(d *Decoder) (*Enable, error) {
 	}
 }
 
-// ParseSelect parses SELECT and EXAMINE.
+// ParseSelect parses SELECT and EXAMINE. A mod-sequence of 0, which no mailbox has, is taken: clients send it.
 //
 //	select        = "SELECT" SP mailbox [select-params]
 //	select-params = SP "(" select-param *(SP select-param) ")"   ; RFC 4466
-//	select-param  = "CONDSTORE"                                  ; RFC 7162 §7
+//	select-param  = "CONDSTORE" / "QRESYNC" SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"
+//	                                                             ; RFC 7162 §7
 func ParseSelect(d *Decoder) (*Select, error) {
 	var c Select
 	ok := d.ExpectSP() && d.ExpectMailbox(&c.Name)
@@ -71,14 +72,57 @@ func ParseSelect(d *Decoder) (*Select, error) {
 			if !d.ExpectKeyword(&word) {
 				return false
 			}
-			if word != "CONDSTORE" {
-				return d.Fail("unknown SELECT parameter")
+			switch {
+			case word == "CONDSTORE":
+				c.Condstore = true
+				return true
+			case word == "QRESYNC" && c.QResync == nil:
+				c.QResync = new(QResync)
+				return d.ExpectSP() && qresync(d, c.QResync)
 			}
-			c.Condstore = true
-			return true
+			return d.Fail("unknown SELECT parameter")
 		}) && d.ExpectEnd()
 	}
 	return done(d, &c, ok)
+}
+
+// qresync takes the argument of QRESYNC.
+//
+//	known-uids     = sequence-set
+//	seq-match-data = "(" known-sequence-set SP known-uid-set ")"
+func qresync(d *Decoder, q *QResync) bool {
+	if !d.ExpectSpecial('(') || !d.ExpectNumber(&q.UIDValidity) || !d.ExpectSP() || !d.ExpectModSeq(&q.ModSeq) {
+		return false
+	}
+	if d.SP() {
+		if d.peek() != '(' {
+			if !knownSet(d, &q.Known) {
+				return false
+			}
+			if !d.SP() {
+				return d.ExpectSpecial(')')
+			}
+		}
+		if !d.ExpectSpecial('(') || !knownSet(d, &q.MatchSeqs) || !d.ExpectSP() || !knownSet(d, &q.MatchUID) || !d.ExpectSpecial(')') {
+			return false
+		}
+	}
+	return d.ExpectSpecial(')')
+}
+
+// knownSet takes a sequence-set of numbers only.
+func knownSet(d *Decoder, ranges *[]Range) bool {
+	var set Set
+	if !d.ExpectSet(&set) {
+		return false
+	}
+	for _, r := range set.Ranges {
+		if r.First == Star || r.Last == Star {
+			return d.Fail("* is not known")
+		}
+	}
+	*ranges = set.Ranges
+	return d.expect(!set.Saved, "a set of numbers")
 }
 
 // ParseCreate parses CREATE.

@@ -94,8 +94,19 @@ func TestParseMailboxes(t *testing.T) {
 	refuses(t, ParseMailbox, "", " ", " a b", " a&b", " (a)")
 	accepts(t, ParseRename, map[string]*Rename{" a Inbox": {"a", "INBOX"}, " \"a b\" {1}\r\nc": {"a b", "c"}})
 	refuses(t, ParseRename, "", " a", " a ", " a b c")
-	accepts(t, ParseSelect, map[string]*Select{" a": {"a", false}, " a (CONDSTORE)": {"a", true}, " a (condstore) ": {"a", true}})
-	refuses(t, ParseSelect, "", " a ()", " a (X)", " a (CONDSTORE", " a CONDSTORE", " a (CONDSTORE) x")
+	accepts(t, ParseSelect, map[string]*Select{
+		" a":                             {Name: "a"},
+		" a (CONDSTORE)":                 {Name: "a", Condstore: true},
+		" a (condstore) ":                {Name: "a", Condstore: true},
+		" a (QRESYNC (1 0))":             {Name: "a", QResync: &QResync{UIDValidity: 1}},
+		" a (CONDSTORE QRESYNC (1 2))":   {Name: "a", Condstore: true, QResync: &QResync{UIDValidity: 1, ModSeq: 2}},
+		" a (QRESYNC (1 2 3:1,7))":       {Name: "a", QResync: &QResync{1, 2, []Range{{3, 1}, {7, 7}}, nil, nil}},
+		" a (QRESYNC (1 2 5 (1:2 3:4)))": {Name: "a", QResync: &QResync{1, 2, []Range{{5, 5}}, []Range{{1, 2}}, []Range{{3, 4}}}},
+		" a (QRESYNC (1 2 (1 3)))":       {Name: "a", QResync: &QResync{1, 2, nil, []Range{{1, 1}}, []Range{{3, 3}}}},
+	})
+	refuses(t, ParseSelect, "", " a ()", " a (X)", " a (CONDSTORE", " a CONDSTORE", " a (CONDSTORE) x", " a (QRESYNC)", " a (QRESYNC 1 2)",
+		" a (QRESYNC (1))", " a (QRESYNC (1 2 *))", " a (QRESYNC (1 2 1:*))", " a (QRESYNC (1 2 $))", " a (QRESYNC (1 2 3 (1)))",
+		" a (QRESYNC (1 2 ))", " a (QRESYNC (1 2) QRESYNC (1 2))", " a (QRESYNC (1 9223372036854775808))", " a (QRESYNC (4294967296 1))")
 	accepts(t, ParseCreate, map[string]*Create{
 		" a":                        {Name: "a"},
 		" a/":                       {Name: "a/"},
@@ -170,36 +181,40 @@ func TestParseID(t *testing.T) {
 
 func TestParseFetch(t *testing.T) {
 	one := Set{Ranges: []Range{{1, 1}}}
-	section := func(s FetchSection) *Fetch { return &Fetch{one, []FetchItem{&s}} }
+	section := func(s FetchSection) *Fetch { return &Fetch{Set: one, Items: []FetchItem{&s}} }
 	accepts(t, ParseFetch, map[string]*Fetch{
-		" 1 fast":                  {one, []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE")}},
-		" 1 ALL":                   {one, []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE"), FetchAtt("ENVELOPE")}},
-		" 1 Full ":                 {one, []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE"), FetchAtt("ENVELOPE"), FetchAtt("BODY")}},
-		" 1 flags":                 {one, []FetchItem{FetchAtt("FLAGS")}},
-		" 1 (UID FLAGS UID)":       {one, []FetchItem{FetchAtt("UID"), FetchAtt("FLAGS")}},
-		" 1 (BODY bodystructure)":  {one, []FetchItem{FetchAtt("BODY"), FetchAtt("BODYSTRUCTURE")}},
-		" 1 (MODSEQ SAVEDATE)":     {one, []FetchItem{FetchAtt("MODSEQ"), FetchAtt("SAVEDATE")}},
-		" 1 BODY[]":                section(FetchSection{}),
-		" 1 body.peek[]<0.65536>":  section(FetchSection{Peek: true, Partial: &Partial{0, 65536}}),
-		" 1 BODY[1.2]":             section(FetchSection{Part: []uint32{1, 2}}),
-		" 1 BODY[TEXT]":            section(FetchSection{Spec: SpecText}),
-		" 1 BODY[1.text]":          section(FetchSection{Part: []uint32{1}, Spec: SpecText}),
-		" 1 BODY[3.1.MIME]":        section(FetchSection{Part: []uint32{3, 1}, Spec: SpecMIME}),
-		" 1 BODY[HEADER]":          section(FetchSection{Spec: SpecHeader}),
-		" 1 BINARY[1]<5.1>":        section(FetchSection{Binary: true, Part: []uint32{1}, Partial: &Partial{5, 1}}),
-		" 1 BINARY.PEEK[]":         section(FetchSection{Binary: true, Peek: true}),
-		" 1 BINARY.SIZE[1.2]":      section(FetchSection{BinarySize: true, Peek: true, Part: []uint32{1, 2}}),
-		" 1 RFC822":                section(FetchSection{Obsolete: "RFC822"}),
-		" 1 RFC822.PEEK":           section(FetchSection{Obsolete: "RFC822", Peek: true}),
-		" 1 RFC822.HEADER":         section(FetchSection{Obsolete: "RFC822.HEADER", Spec: SpecHeader, Peek: true}),
-		" 1 RFC822.TEXT":           section(FetchSection{Obsolete: "RFC822.TEXT", Spec: SpecText}),
-		" 1 RFC822.TEXT.PEEK":      section(FetchSection{Obsolete: "RFC822.TEXT", Spec: SpecText, Peek: true}),
-		" 1 (RFC822.SIZE BODY[1])": {one, []FetchItem{FetchAtt("RFC822.SIZE"), &FetchSection{Part: []uint32{1}}}},
+		" 1 fast":                   {Set: one, Items: []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE")}},
+		" 1 ALL":                    {Set: one, Items: []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE"), FetchAtt("ENVELOPE")}},
+		" 1 Full ":                  {Set: one, Items: []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE"), FetchAtt("ENVELOPE"), FetchAtt("BODY")}},
+		" 1 flags":                  {Set: one, Items: []FetchItem{FetchAtt("FLAGS")}},
+		" 1 (UID FLAGS UID)":        {Set: one, Items: []FetchItem{FetchAtt("UID"), FetchAtt("FLAGS")}},
+		" 1 (BODY bodystructure)":   {Set: one, Items: []FetchItem{FetchAtt("BODY"), FetchAtt("BODYSTRUCTURE")}},
+		" 1 (MODSEQ SAVEDATE)":      {Set: one, Items: []FetchItem{FetchAtt("MODSEQ"), FetchAtt("SAVEDATE")}},
+		" 1 BODY[]":                 section(FetchSection{}),
+		" 1 body.peek[]<0.65536>":   section(FetchSection{Peek: true, Partial: &Partial{0, 65536}}),
+		" 1 BODY[1.2]":              section(FetchSection{Part: []uint32{1, 2}}),
+		" 1 BODY[TEXT]":             section(FetchSection{Spec: SpecText}),
+		" 1 BODY[1.text]":           section(FetchSection{Part: []uint32{1}, Spec: SpecText}),
+		" 1 BODY[3.1.MIME]":         section(FetchSection{Part: []uint32{3, 1}, Spec: SpecMIME}),
+		" 1 BODY[HEADER]":           section(FetchSection{Spec: SpecHeader}),
+		" 1 BINARY[1]<5.1>":         section(FetchSection{Binary: true, Part: []uint32{1}, Partial: &Partial{5, 1}}),
+		" 1 BINARY.PEEK[]":          section(FetchSection{Binary: true, Peek: true}),
+		" 1 BINARY.SIZE[1.2]":       section(FetchSection{BinarySize: true, Peek: true, Part: []uint32{1, 2}}),
+		" 1 RFC822":                 section(FetchSection{Obsolete: "RFC822"}),
+		" 1 RFC822.PEEK":            section(FetchSection{Obsolete: "RFC822", Peek: true}),
+		" 1 RFC822.HEADER":          section(FetchSection{Obsolete: "RFC822.HEADER", Spec: SpecHeader, Peek: true}),
+		" 1 RFC822.TEXT":            section(FetchSection{Obsolete: "RFC822.TEXT", Spec: SpecText}),
+		" 1 RFC822.TEXT.PEEK":       section(FetchSection{Obsolete: "RFC822.TEXT", Spec: SpecText, Peek: true}),
+		" 1 (RFC822.SIZE BODY[1])":  {Set: one, Items: []FetchItem{FetchAtt("RFC822.SIZE"), &FetchSection{Part: []uint32{1}}}},
+		" 1 FLAGS (CHANGEDSINCE 0)": {Set: one, Items: []FetchItem{FetchAtt("FLAGS")}, ChangedSince: new(uint64)},
+		" 1 FAST (vanished changedsince 0) ": {Set: one, Items: []FetchItem{FetchAtt("FLAGS"), FetchAtt("INTERNALDATE"), FetchAtt("RFC822.SIZE")},
+			ChangedSince: new(uint64), Vanished: true},
 		` 1 BODY.PEEK[HEADER.FIELDS (From "X Y" {2+}` + "\r\nTo)]<0.100>": section(
 			FetchSection{Peek: true, Spec: SpecHeaderFields, Fields: []string{"From", "X Y", "To"}, Partial: &Partial{0, 100}}),
 		" 1 BODY[2.header.fields.not (a)]": section(FetchSection{Part: []uint32{2}, Spec: SpecHeaderFieldsNot, Fields: []string{"a"}}),
 	})
-	refuses(t, ParseFetch, "", " 1", " 1 ", " 1 ()", " 1 X", " 1 (ALL)", " 1 (FLAGS FAST)", " 1 FLAGS UID", " 1 (FLAGS", " 1 FLAGS)", " 0 FLAGS", " 1 FLAGS[]",
+	refuses(t, ParseFetch, " 1 FLAGS (CHANGEDSINCE)", " 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 1)", " 1 FLAGS ()", " 1 (FLAGS) (X)", " 1 (FLAGS)(VANISHED)",
+		" 1 FLAGS (CHANGEDSINCE 9223372036854775808)", "", " 1", " 1 ", " 1 ()", " 1 X", " 1 (ALL)", " 1 (FLAGS FAST)", " 1 FLAGS UID", " 1 (FLAGS", " 1 FLAGS)", " 0 FLAGS", " 1 FLAGS[]",
 		" 1 BODY[", " 1 BODY[1", " 1 BODY[1.]", " 1 BODY[.1]", " 1 BODY[0]", " 1 BODY[1..2]", " 1 BODY[X]", " 1 BODY[MIME]", " 1 BODY[TEXT.1]", " 1 BODY[4294967296]",
 		" 1 BODY[]<0>", " 1 BODY[]<0.0>", " 1 BODY[]<.1>", " 1 BODY[]<0.1", " 1 BODY[]<-1.1>", " 1 BODY[]<9223372036854775807.1>", " 1 BODY.PEEK",
 		" 1 BODY[HEADER.FIELDS]", " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[HEADER.FIELDS (a]", " 1 BODY[HEADER.FIELDS a]", " 1 BODY[1TEXT]",

@@ -60,6 +60,9 @@ type (
 		Younger bool
 		Seconds int64
 	}
+	// KeyModSeq is MODSEQ: changed at N or later (RFC 7162 §3.1.5). The entry name and type, which could limit it to one flag, are ignored, as
+	// that section allows.
+	KeyModSeq struct{ N uint64 }
 	// KeySaveDateSupported is SAVEDATESUPPORTED (RFC 8514).
 	KeySaveDateSupported struct{}
 )
@@ -94,4 +97,5 @@ func (*KeyText) searchKey()              {}
 func (*KeyDate) searchKey()              {}
 func (*KeySize) searchKey()              {}
 func (*KeyAge) searchKey()               {}
+func (*KeyModSeq) searchKey()            {}
 func (*KeySaveDateSupported) searchKey() {}

@@ -216,6 +216,7 @@ var searchLeaves = map[string]func(*searchParser) SearchKey{
 	"YOUNGER":           ageKey(true),
 	"LARGER":            sizeKey(true),
 	"SMALLER":           sizeKey(false),
+	"MODSEQ":            (*searchParser).modSeq, // RFC 7162
 	"UID":               func(p *searchParser) SearchKey { return p.uids() },
 }
 
@@ -288,6 +289,30 @@ func sizeKey(larger bool) func(*searchParser) SearchKey {
 		}
 		return &k
 	}
+}
+
+// modSeq is "MODSEQ" [SP entry-name SP ("all" / "priv" / "shared")] SP mod-sequence-valzer; the entry name is a quoted string
+// (RFC 7162 §7).
+func (p *searchParser) modSeq() SearchKey {
+	d := p.d
+	if !d.ExpectSP() {
+		return nil
+	}
+	if d.peek() == '"' {
+		var entry, kind string
+		if !d.ExpectString(&entry) || !d.ExpectSP() || !d.ExpectKeyword(&kind) || !d.ExpectSP() {
+			return nil
+		}
+		if kind != "ALL" && kind != "PRIV" && kind != "SHARED" {
+			d.Fail("expected all, priv or shared")
+			return nil
+		}
+	}
+	var k KeyModSeq
+	if !d.ExpectModSeq(&k.N) {
+		return nil
+	}
+	return &k
 }
 
 // uids is "UID" SP sequence-set.
