@@ -115,7 +115,7 @@ func TestSearchRefuses(t *testing.T) {
 	refuses(t, ParseSearch, " X", " NOT", " NOT ", " OR SEEN", " OR SEEN ", " OR", " ()", " (SEEN", " SEEN)", " (SEEN))", " SEEN,DRAFT", " (SEEN)(DRAFT)",
 		` KEYWORD "x"`, ` KEYWORD \Seen`, " KEYWORD (x)", " KEYWORD {1}\r\nx", " KEYWORD a]", " KEYWORD", // a non-atom keyword is BAD
 		" FROM", " FROM ", " HEADER a", " HEADER a ", " BEFORE", " BEFORE x", " BEFORE 31-Feb-2026", " LARGER", " LARGER -1", " LARGER x", " SMALLER 9223372036854775808",
-		" OLDER 0", " OLDER 4294967296", " UID", " UID x", " UID 0", " 0", " 1,", " TEXT {3}\r\nab", ` TEXT "a`, " TEXT {1}\r\n\x00", " MODSEQ 5")
+		" OLDER 0", " OLDER 4294967296", " UID", " UID x", " UID 0", " 0", " 1,", " TEXT {3}\r\nab", ` TEXT "a`, " TEXT {1}\r\n\x00", " MODSEQ", " MODSEQ x", ` MODSEQ "/flags/a" 1`, " MODSEQ 9223372036854775808")
 }
 
 // 100,000 of anything that nests is refused at the depth limit, without reading on.
