@@ -111,7 +111,7 @@ func FuzzReader(f *testing.F) {
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{
 		" ALL", " OR FROM x (NOT SEEN 1:*) ", " RETURN (MIN COUNT) UID $ KEYWORD a", " CHARSET ISO-8859-1 TEXT \"\xe9\"", " SENTON 1-Feb-2026 NEW OLD LARGER 5 YOUNGER 9",
-		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " BODY \"\\\"\"",
+		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " BODY \"\\\"\"",
 	} {
 		f.Add(s)
 	}

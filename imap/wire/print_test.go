@@ -41,7 +41,18 @@ func printFetch(c *Fetch) string {
 			items = append(items, printSection(item))
 		}
 	}
-	return " " + printSet(c.Set) + " (" + strings.Join(items, " ") + ")"
+	var modifiers []string
+	if c.ChangedSince != nil {
+		modifiers = append(modifiers, fmt.Sprint("CHANGEDSINCE ", *c.ChangedSince))
+	}
+	if c.Vanished {
+		modifiers = append(modifiers, "VANISHED")
+	}
+	text := " " + printSet(c.Set) + " (" + strings.Join(items, " ") + ")"
+	if modifiers != nil {
+		text += " (" + strings.Join(modifiers, " ") + ")"
+	}
+	return text
 }
 
 func printSection(s *FetchSection) string {
@@ -141,6 +152,8 @@ func printKey(key SearchKey) string {
 		return pick(k.Larger, "LARGER ", "SMALLER ") + fmt.Sprint(k.N)
 	case *KeyAge:
 		return pick(k.Younger, "YOUNGER ", "OLDER ") + fmt.Sprint(k.Seconds)
+	case *KeyModSeq:
+		return fmt.Sprint("MODSEQ ", key.N)
 	case *KeySaveDateSupported:
 		return "SAVEDATESUPPORTED"
 	}

@@ -50,6 +50,8 @@ func TestSearchKeys(t *testing.T) {
 		" SAVEDON 1-Feb-2026":      &KeyDate{DateSaved, On, day},
 		" SAVEDSINCE 1-Feb-2026":   &KeyDate{DateSaved, Since, day},
 		" SAVEDATESUPPORTED":       &KeySaveDateSupported{},
+		" MODSEQ 0":                &KeyModSeq{},
+		` modseq "/flags/\\Draft" ALL 5 `: &KeyModSeq{5},
 		" OLDER 60":                &KeyAge{false, 60},
 		" YOUNGER 4294967295":      &KeyAge{true, 4294967295},
 		" LARGER 0":                &KeySize{true, 0},
