@@ -153,7 +153,7 @@ func printKey(key SearchKey) string {
 	case *KeyAge:
 		return pick(k.Younger, "YOUNGER ", "OLDER ") + fmt.Sprint(k.Seconds)
 	case *KeyModSeq:
-		return fmt.Sprint("MODSEQ ", key.N)
+		return fmt.Sprint("MODSEQ ", k.N)
 	case *KeySaveDateSupported:
 		return "SAVEDATESUPPORTED"
 	}
