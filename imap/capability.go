@@ -44,6 +44,7 @@ var capabilityTable = []capability{
 	{"MOVE", "RFC 6851", afterLogin},
 	{"CONDSTORE", "RFC 7162", afterLogin},
 	{"QRESYNC", "RFC 7162", afterLogin},
+	{"OBJECTID", "RFC 8474", afterLogin},
 	{"BINARY", "RFC 3516", afterLogin},
 	{"MULTIAPPEND", "RFC 3502", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},

@@ -39,6 +39,7 @@
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT
 //	view.go        what a session has been told: sets and sequence numbers
 //	sync.go        untagged responses about changes
+//	objectid.go    identifiers of messages, conversations and mailboxes
 //	condstore.go   CONDSTORE and QRESYNC: what their commands share
 //	idle.go        IDLE, and waiting for several things at once
 //	list.go        LIST and LSUB; match.go: their patterns

@@ -48,6 +48,8 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 		f.enc.RawBytes(m.meta.BodyStructure)
 		return nil
 	}},
+	"EMAILID":  objectIDItem("EMAILID", emailID),
+	"THREADID": objectIDItem("THREADID", threadID),
 	// RFC 8514: when the message came into this mailbox. The file system knows it as the time of the last link or rename.
 	"SAVEDATE": {name: "SAVEDATE", prepare: (*fetcher).open, write: func(f *fetcher, m *fetchMessage) error {
 		if t, ok := saveDate(int(m.file.Fd())); ok {

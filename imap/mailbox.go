@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"roost/imap/wire"
@@ -40,10 +41,15 @@ func (s *session) cmdCreate(c *command) error {
 	if err := s.mail.Create(req.Name); err != nil {
 		return err
 	}
+	name := strings.TrimSuffix(req.Name, string(s.mail.Separator()))
+	if box, err := s.mail.Open(name); err == nil { // RFC 8474 §4.1; not of a name that only holds others
+		st := box.Status()
+		box.Release()
+		c.okCode = "MAILBOXID (" + mailboxID(&st) + ")"
+	}
 	if use == "" {
 		return nil
 	}
-	name := strings.TrimSuffix(req.Name, string(s.mail.Separator()))
 	err = s.mail.SetSpecialUse(name, use)
 	if err != nil {
 		// RFC 6154 §3: all or nothing.
@@ -159,11 +165,15 @@ func (s *session) cmdStatus(c *command) error {
 }
 
 // statusValue computes one data item of STATUS.
-type statusValue func(s *session, box *maildir.Mailbox, st *maildir.Status) (int64, error)
+type statusValue func(s *session, box *maildir.Mailbox, st *maildir.Status) (string, error)
 
 func counter(of func(*maildir.Status) uint32) statusValue {
-	return func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (int64, error) { return int64(of(st)), nil }
+	return func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) {
+		return decimal(int64(of(st))), nil
+	}
 }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // statusItems are the data items of STATUS. Only SIZE may have to look at messages.
 var statusItems = map[wire.StatusItem]statusValue{
@@ -173,15 +183,19 @@ var statusItems = map[wire.StatusItem]statusValue{
 	"UNSEEN":      counter(func(st *maildir.Status) uint32 { return st.Unseen }),
 	"DELETED":     counter(func(st *maildir.Status) uint32 { return st.Deleted }),
 	"RECENT":      counter(func(st *maildir.Status) uint32 { return st.Recent }),
-	"HIGHESTMODSEQ": func(s *session, _ *maildir.Mailbox, st *maildir.Status) (int64, error) { // RFC 7162 §3.1.7
+	"HIGHESTMODSEQ": func(s *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) { // RFC 7162 §3.1.7
 		s.useCondstore()
-		return int64(st.ModSeq), nil
+		return decimal(int64(st.ModSeq)), nil
 	},
-	"SIZE": func(_ *session, box *maildir.Mailbox, _ *maildir.Status) (int64, error) { // RFC 8438
-		return box.StatusSize()
+	"MAILBOXID": func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) { // RFC 8474 §4.3
+		return "(" + mailboxID(st) + ")", nil
 	},
-	"APPENDLIMIT": func(s *session, _ *maildir.Mailbox, _ *maildir.Status) (int64, error) { // RFC 7889 §3
-		return s.srv.opt.Limits.Append, nil
+	"SIZE": func(_ *session, box *maildir.Mailbox, _ *maildir.Status) (string, error) { // RFC 8438
+		n, err := box.StatusSize()
+		return decimal(n), err
+	},
+	"APPENDLIMIT": func(s *session, _ *maildir.Mailbox, _ *maildir.Status) (string, error) { // RFC 7889 §3
+		return decimal(s.srv.opt.Limits.Append), nil
 	},
 }
 
@@ -203,7 +217,7 @@ func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 	}
 	defer box.Release()
 	st := box.Status()
-	values := make([]int64, len(items))
+	values := make([]string, len(items))
 	for i, it := range items {
 		if values[i], err = statusItems[it](s, box, &st); err != nil {
 			return err
@@ -214,7 +228,7 @@ func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 		if i > 0 {
 			s.enc.SP()
 		}
-		s.enc.Raw(string(it)).SP().Number(values[i])
+		s.enc.Raw(string(it)).SP().Raw(values[i])
 	}
 	s.enc.Raw(")").CRLF()
 	return nil

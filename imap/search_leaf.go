@@ -57,6 +57,8 @@ func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 		since := maildir.ModSeq(key.N)
 		return pl.add(fmt.Sprint("modseq ", key.N), leaf{from: levelRecord, to: levelRecord,
 			test: func(p *probe) tri { return truth(p.rec.ModSeq >= since) }}), nil
+	case *wire.KeyObjectID:
+		return pl.objectIDNode(key), nil
 	case *wire.KeySaveDateSupported:
 		return constant(true), nil
 	}

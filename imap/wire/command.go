@@ -112,7 +112,7 @@ type Fetch struct {
 type FetchItem interface{ fetchItem() }
 
 // FetchAtt is an item without arguments, upper case: UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY
-// BODYSTRUCTURE SAVEDATE MODSEQ (and later PREVIEW, EMAILID, THREADID).
+// BODYSTRUCTURE SAVEDATE MODSEQ EMAILID THREADID.
 type FetchAtt string
 
 // Specifier is the section-text of a section.

@@ -21,8 +21,9 @@ var fetchMacros = map[string][]FetchItem{
 // fetchAtts are the items without arguments.
 var fetchAtts = []FetchAtt{
 	"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE",
-	"SAVEDATE", // RFC 8514
-	"MODSEQ",   // RFC 7162
+	"SAVEDATE",            // RFC 8514
+	"MODSEQ",              // RFC 7162
+	"EMAILID", "THREADID", // RFC 8474
 }
 
 // fetchSections are the items that name octets: those with a section behind them and RFC 3501's old names for fixed ones.

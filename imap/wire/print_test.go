@@ -154,6 +154,8 @@ func printKey(key SearchKey) string {
 		return pick(k.Younger, "YOUNGER ", "OLDER ") + fmt.Sprint(k.Seconds)
 	case *KeyModSeq:
 		return fmt.Sprint("MODSEQ ", k.N)
+	case *KeyObjectID:
+		return pick(k.Thread, "THREADID ", "EMAILID ") + k.ID
 	case *KeySaveDateSupported:
 		return "SAVEDATESUPPORTED"
 	}

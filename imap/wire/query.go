@@ -63,6 +63,11 @@ type (
 	// KeyModSeq is MODSEQ: changed at N or later (RFC 7162 §3.1.5). The entry name and type, which could limit it to one flag, are ignored, as
 	// that section allows.
 	KeyModSeq struct{ N uint64 }
+	// KeyObjectID is EMAILID or THREADID (RFC 8474 §6).
+	KeyObjectID struct {
+		Thread bool
+		ID     string
+	}
 	// KeySaveDateSupported is SAVEDATESUPPORTED (RFC 8514).
 	KeySaveDateSupported struct{}
 )
@@ -98,4 +103,5 @@ func (*KeyDate) searchKey()              {}
 func (*KeySize) searchKey()              {}
 func (*KeyAge) searchKey()               {}
 func (*KeyModSeq) searchKey()            {}
+func (*KeyObjectID) searchKey()          {}
 func (*KeySaveDateSupported) searchKey() {}

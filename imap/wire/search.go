@@ -217,6 +217,8 @@ var searchLeaves = map[string]func(*searchParser) SearchKey{
 	"LARGER":            sizeKey(true),
 	"SMALLER":           sizeKey(false),
 	"MODSEQ":            (*searchParser).modSeq, // RFC 7162
+	"EMAILID":           objectIDKey(false),     // RFC 8474
+	"THREADID":          objectIDKey(true),
 	"UID":               func(p *searchParser) SearchKey { return p.uids() },
 }
 
@@ -288,6 +290,20 @@ func sizeKey(larger bool) func(*searchParser) SearchKey {
 			return nil
 		}
 		return &k
+	}
+}
+
+// objectIDKey is "EMAILID" SP objectid, 1*255(ALPHA / DIGIT / "_" / "-").
+func objectIDKey(thread bool) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		if !p.d.ExpectSP() {
+			return nil
+		}
+		id := p.d.run(func(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '-' })
+		if !p.d.expect(len(id) > 0 && len(id) <= 255, "an object identifier") {
+			return nil
+		}
+		return &KeyObjectID{Thread: thread, ID: string(id)}
 	}
 }
 

@@ -50,6 +50,8 @@ func TestSearchKeys(t *testing.T) {
 		" SAVEDON 1-Feb-2026":             &KeyDate{DateSaved, On, day},
 		" SAVEDSINCE 1-Feb-2026":          &KeyDate{DateSaved, Since, day},
 		" SAVEDATESUPPORTED":              &KeySaveDateSupported{},
+		" emailid Mab-_9":                 &KeyObjectID{ID: "Mab-_9"},
+		" THREADID T1 ":                   &KeyObjectID{Thread: true, ID: "T1"},
 		" MODSEQ 0":                       &KeyModSeq{},
 		` modseq "/flags/\\Draft" ALL 5 `: &KeyModSeq{5},
 		" OLDER 60":                       &KeyAge{false, 60},
@@ -117,7 +119,7 @@ func TestSearchRefuses(t *testing.T) {
 	refuses(t, ParseSearch, " X", " NOT", " NOT ", " OR SEEN", " OR SEEN ", " OR", " ()", " (SEEN", " SEEN)", " (SEEN))", " SEEN,DRAFT", " (SEEN)(DRAFT)",
 		` KEYWORD "x"`, ` KEYWORD \Seen`, " KEYWORD (x)", " KEYWORD {1}\r\nx", " KEYWORD a]", " KEYWORD", // a non-atom keyword is BAD
 		" FROM", " FROM ", " HEADER a", " HEADER a ", " BEFORE", " BEFORE x", " BEFORE 31-Feb-2026", " LARGER", " LARGER -1", " LARGER x", " SMALLER 9223372036854775808",
-		" OLDER 0", " OLDER 4294967296", " UID", " UID x", " UID 0", " 0", " 1,", " TEXT {3}\r\nab", ` TEXT "a`, " TEXT {1}\r\n\x00", " MODSEQ", " MODSEQ x", ` MODSEQ "/flags/a" 1`, " MODSEQ 9223372036854775808")
+		" OLDER 0", " OLDER 4294967296", " UID", " UID x", " UID 0", " 0", " 1,", " TEXT {3}\r\nab", ` TEXT "a`, " TEXT {1}\r\n\x00", " EMAILID", " EMAILID ", " THREADID a.b", " EMAILID "+strings.Repeat("x", 256), " MODSEQ", " MODSEQ x", ` MODSEQ "/flags/a" 1`, " MODSEQ 9223372036854775808")
 }
 
 // 100,000 of anything that nests is refused at the depth limit, without reading on.

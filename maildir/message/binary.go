@@ -8,7 +8,7 @@ import (
 
 // The cache form of Meta. Numbers are varints; strings carry their length in front.
 //
-//	meta = version size wire sent-day sent-time flags dropped envelope bodystructure body header tree
+//	meta = version size wire sent-day sent-time flags dropped email-id thread-id envelope bodystructure body header tree
 //	tree = part
 //	part = flags skip header-length body-length wire-header-extra wire-body-extra lines
 //	       type subtype encoding id description md5 disposition location
@@ -18,7 +18,7 @@ import (
 // skip is the distance from the start of the parent's body; the extras are what line ends add.
 
 // metaVersion changes with the format and with whatever Meta's contents depend on: CachedFields, rendering, parsing.
-const metaVersion = 2
+const metaVersion = 3
 
 const (
 	flagAllHeader = 1 << iota
@@ -47,6 +47,8 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(dst, flags)
 	dst = binary.AppendUvarint(dst, m.dropped)
+	dst = append(dst, m.EmailID[:]...)
+	dst = append(dst, m.ThreadID[:]...)
 	for _, b := range [...][]byte{m.Envelope, m.BodyStructure, m.Body, m.Header, m.tree} {
 		dst = appendBytes(dst, b)
 	}
@@ -63,6 +65,7 @@ func (m *Meta) UnmarshalBinary(b []byte) error {
 	*m = Meta{Size: r.size(), Wire: r.size(), SentDay: r.varint(), SentTime: r.varint()}
 	m.HasAllHeader = r.uvarint()&flagAllHeader != 0
 	m.dropped = r.uvarint()
+	m.EmailID, m.ThreadID = r.objectID(), r.objectID()
 	for _, p := range [...]*[]byte{&m.Envelope, &m.BodyStructure, &m.Body, &m.Header, &m.tree} {
 		*p = r.bytes()
 	}
@@ -139,6 +142,15 @@ func (r *reader) bytes() []byte {
 	b := r.b[:n:n]
 	r.b = r.b[n:]
 	return b
+}
+
+func (r *reader) objectID() (id ObjectID) {
+	if len(r.b) < len(id) {
+		r.bad, r.b = true, nil
+		return id
+	}
+	r.b = r.b[copy(id[:], r.b):]
+	return id
 }
 
 // appendTree appends a part and what is in it; base is where the body begins that it is in.

@@ -72,6 +72,8 @@ type Meta struct {
 	SentTime      int64  // Date header as seconds since the epoch UTC; MinInt64 when unparsable
 	Header        []byte // raw lines (as stored) of the fields in CachedFields, in message order
 	HasAllHeader  bool   // Header holds every field of the message
+	EmailID       ObjectID
+	ThreadID      ObjectID
 	tree          []byte // Part tree, see appendTree
 	dropped       uint64 // bit i: CachedFields[i] is in the message but not (all) in Header
 }

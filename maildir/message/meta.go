@@ -1,6 +1,7 @@
 package message
 
 import (
+	"crypto/sha256"
 	"io"
 	"math"
 	"slices"
@@ -41,6 +42,15 @@ func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) {
 		return nil, err
 	}
 	meta := c.meta
+	var err error
+	if meta.EmailID, err = identify(r, m.Size); err != nil {
+		return nil, err
+	}
+	meta.ThreadID = meta.EmailID // a message without identifiers is alone
+	if i := slices.IndexFunc(c.thread[:], func(id []byte) bool { return id != nil }); i >= 0 {
+		sum := sha256.Sum256(c.thread[i])
+		meta.ThreadID = objectID(sum[:])
+	}
 	meta.Envelope = c.envelopes[m.Root]
 	w := structureWriter{envelope: c.envelopes}
 	meta.Body = w.append(nil, m.Root)
@@ -57,6 +67,7 @@ type collector struct {
 	envelopes map[*Part][]byte
 	budget    int // octets of fields that may still be kept
 	addresses int // that may still come
+	thread    [len(threadFields)][]byte
 }
 
 func (c *collector) walk(p *Part, isMessage bool) error {
@@ -87,6 +98,7 @@ func (c *collector) header(p *Part, root bool) error {
 		keep     = whole // it goes to Meta.Header
 		cut      = false // not all of it fitted
 		index    = -1    // its place in CachedFields
+		thread   = -1    // its place in threadFields
 		flush    = func() {
 			if envField >= 0 {
 				c.addresses -= env.set(envField, field, c.addresses)
@@ -94,10 +106,13 @@ func (c *collector) header(p *Part, root bool) error {
 					c.meta.SentDay, c.meta.SentTime = parseDate(env.text[envDate])
 				}
 			}
+			if thread >= 0 && c.thread[thread] == nil {
+				c.thread[thread] = firstMessageID(field)
+			}
 			if keep {
 				c.keep(field, index, cut)
 			}
-			field, envField, keep, cut = field[:0], -1, false, false
+			field, envField, thread, keep, cut = field[:0], -1, -1, false, false
 		}
 	)
 	for {
@@ -118,6 +133,9 @@ func (c *collector) header(p *Part, root bool) error {
 			envField = envelopeField(name)
 			index, keep = cachedField(name)
 			keep = root && (keep || whole)
+			if root {
+				thread = threadField(name)
+			}
 		}
 		for {
 			if envField >= 0 || keep {
