@@ -45,6 +45,7 @@ var capabilityTable = []capability{
 	{"CONDSTORE", "RFC 7162", afterLogin},
 	{"QRESYNC", "RFC 7162", afterLogin},
 	{"OBJECTID", "RFC 8474", afterLogin},
+	{"PREVIEW", "RFC 8970", afterLogin},
 	{"BINARY", "RFC 3516", afterLogin},
 	{"MULTIAPPEND", "RFC 3502", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roost/imap/wire"
+	"roost/maildir/message"
 )
 
 // unknownTime is Record.Time of a message whose file has not been looked at.
@@ -50,6 +51,10 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 	}},
 	"EMAILID":  objectIDItem("EMAILID", emailID),
 	"THREADID": objectIDItem("THREADID", threadID),
+	"PREVIEW": {name: "PREVIEW", prepare: (*fetcher).parts, write: func(f *fetcher, m *fetchMessage) error {
+		f.enc.String(message.Preview(m.file, m.tree))
+		return nil
+	}},
 	// RFC 8514: when the message came into this mailbox. The file system knows it as the time of the last link or rename.
 	"SAVEDATE": {name: "SAVEDATE", prepare: (*fetcher).open, write: func(f *fetcher, m *fetchMessage) error {
 		if t, ok := saveDate(int(m.file.Fd())); ok {

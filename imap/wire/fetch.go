@@ -24,6 +24,7 @@ var fetchAtts = []FetchAtt{
 	"SAVEDATE",            // RFC 8514
 	"MODSEQ",              // RFC 7162
 	"EMAILID", "THREADID", // RFC 8474
+	"PREVIEW", // RFC 8970
 }
 
 // fetchSections are the items that name octets: those with a section behind them and RFC 3501's old names for fixed ones.
@@ -121,6 +122,9 @@ func isItemChar(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(
 func fetchItem(d *Decoder) FetchItem {
 	name := strings.ToUpper(string(d.run(isItemChar)))
 	if att := FetchAtt(name); d.peek() != '[' && slices.Contains(fetchAtts, att) {
+		if att == "PREVIEW" {
+			previewModifier(d)
+		}
 		return att
 	}
 	s, ok := fetchSections[name]
@@ -132,6 +136,15 @@ func fetchItem(d *Decoder) FetchItem {
 		return nil
 	}
 	return &s
+}
+
+// previewModifier takes SP "(LAZY)" (RFC 8970 §3.2), if it is there. What follows could be the modifiers of the command as well. It makes no
+// difference to us: a preview costs the same whether it is wanted badly or not.
+func previewModifier(d *Decoder) {
+	const lazy = " (LAZY)"
+	if rest := d.buf[d.pos:]; len(rest) >= len(lazy) && strings.EqualFold(string(rest[:len(lazy)]), lazy) {
+		d.pos += len(lazy)
+	}
 }
 
 // section takes what stands in brackets.
