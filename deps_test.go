@@ -81,7 +81,7 @@ roost/maildir
 
 roost/maildir/message
 	github.com/emersion/go-message            charsets
-	golang.org/x/net/html                     text of HTML
+	golang.org/x/net                          text of HTML
 	golang.org/x/text                         charsets it does not have
 `
 
