@@ -192,6 +192,9 @@ func (s *Store) closeAll() {
 	}
 	clear(s.boxes)
 	s.mu.Unlock()
+	if len(open) > 0 {
+		time.Sleep(2 * tick) // then the times of directories that changed just now say all, and the snapshots can be believed
+	}
 	for _, m := range open {
 		<-m.loaded
 		m.close()
