@@ -183,6 +183,23 @@ func (m *Mailbox) poll() {
 	}
 }
 
+// calmDown waits until the times of directories that changed just now say all, so that the snapshot can be believed.
+func (m *Mailbox) calmDown() {
+	m.mu.Lock()
+	unsaved := m.unsaved
+	m.mu.Unlock()
+	if m.store.opt.State == "" || m.loadErr != nil || !unsaved {
+		return
+	}
+	newSt, curSt, err := m.statDirs()
+	if err != nil {
+		return
+	}
+	if age := time.Duration(time.Now().UnixNano() - max(newSt.mtime, curSt.mtime)); age >= 0 && age <= tick {
+		time.Sleep(tick - age + time.Millisecond)
+	}
+}
+
 // closeAll saves and closes every mailbox.
 func (s *Store) closeAll() {
 	s.mu.Lock()
@@ -192,11 +209,9 @@ func (s *Store) closeAll() {
 	}
 	clear(s.boxes)
 	s.mu.Unlock()
-	if len(open) > 0 {
-		time.Sleep(2 * tick) // then the times of directories that changed just now say all, and the snapshots can be believed
-	}
 	for _, m := range open {
 		<-m.loaded
+		m.calmDown()
 		m.close()
 	}
 }
