@@ -131,22 +131,30 @@ func sizeIn(base, key string) int64 {
 	return n
 }
 
-// compareNew orders new files for numbering, as Dovecot does: by the time at the front, then by the M<microseconds> that
-// delivery agents add, then by the rest of the base name.
-func compareNew(a, b string) int {
-	secA, a := leadingNumber(a)
-	secB, b := leadingNumber(b)
-	if c := cmp.Compare(secA, secB); c != 0 {
+// numberKey is what new files are numbered by, as Dovecot does: the time at the front, then the M<microseconds> that delivery agents add,
+// then the rest of the base name.
+type numberKey struct {
+	sec, usec int64 // usec is -1 without M
+	rest      string
+}
+
+func newNumberKey(base string) numberKey {
+	k := numberKey{usec: -1}
+	k.sec, k.rest = leadingNumber(base)
+	if usec, ok := microseconds(k.rest); ok {
+		k.usec = usec
+	}
+	return k
+}
+
+func (k *numberKey) compare(o *numberKey) int {
+	if c := cmp.Compare(k.sec, o.sec); c != 0 {
 		return c
 	}
-	if usecA, ok := microseconds(a); ok {
-		if usecB, ok := microseconds(b); ok && usecA != usecB {
-			return cmp.Compare(usecA, usecB)
-		}
+	if k.usec != o.usec && k.usec >= 0 && o.usec >= 0 {
+		return cmp.Compare(k.usec, o.usec)
 	}
-	a, _, _ = strings.Cut(a, ":")
-	b, _, _ = strings.Cut(b, ":")
-	return cmp.Compare(a, b)
+	return cmp.Compare(k.rest, o.rest)
 }
 
 // leadingNumber reads decimal digits; a number too big for int64 counts as the biggest.

@@ -70,9 +70,14 @@ func TestIgnorable(t *testing.T) {
 	}
 }
 
+func compareNew(a, b string) int {
+	x, y := newNumberKey(a), newNumberKey(b)
+	return x.compare(&y)
+}
+
 func TestCompareNew(t *testing.T) {
 	want := []string{
-		"msg.abc", "9.M5P1.h", "10.M1P9.h", "10.M5P1.h:2,S", "10.M5P2.h", "10.V1I2M7.h", "10.M100P1.h", "11.a", "11.b",
+		"msg.abc", "9.M5P1.h", "10.M1P9.h", "10.M5P1.h", "10.M5P2.h", "10.V1I2M7.h", "10.M100P1.h", "11.a", "11.b",
 		"99999999999999999999999.a",
 	}
 	got := slices.Clone(want)
@@ -80,9 +85,6 @@ func TestCompareNew(t *testing.T) {
 	slices.SortFunc(got, compareNew)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
-	}
-	if compareNew("5.a:2,S", "5.a:2,") != 0 {
-		t.Error("flags count")
 	}
 }
 
@@ -119,6 +121,6 @@ func FuzzFileName(f *testing.F) {
 			t.Fatalf("%q → %+v → %q → %+v", s, fn, out, again)
 		}
 		sizes(s)
-		compareNew(s, out)
+		compareNew(fn.base, out)
 	})
 }

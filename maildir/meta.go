@@ -1,6 +1,13 @@
 package maildir
 
-import "roost/maildir/message"
+import (
+	"bytes"
+	"io"
+	"os"
+	"sync"
+
+	"roost/maildir/message"
+)
 
 // Fill makes Size, Wire and Time of a record known; it may stat or read the file.
 func (m *Mailbox) Fill(rec *Record) error {
@@ -52,12 +59,7 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg, err := message.Parse(f, st.Size(), message.DefaultLimits)
-	if err != nil {
-		return nil, err
-	}
-	meta, err = message.NewMeta(msg, f)
-	if err != nil {
+	if meta, err = parseFile(f, st.Size()); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
@@ -77,6 +79,30 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 		m.unsaved = true
 	}
 	return meta, nil
+}
+
+// wholeFile is up to which size a message is read at once: nearly all are smaller.
+const wholeFile = 256 << 10
+
+var fileBuffers = sync.Pool{New: func() any { b := make([]byte, wholeFile); return &b }}
+
+// parseFile finds out what is cached of a message.
+func parseFile(f *os.File, size int64) (*message.Meta, error) {
+	var r io.ReaderAt = f
+	if size <= wholeFile {
+		buf := fileBuffers.Get().(*[]byte)
+		defer fileBuffers.Put(buf)
+		n, err := f.ReadAt((*buf)[:size], 0)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		r = bytes.NewReader((*buf)[:n])
+	}
+	msg, err := message.Parse(r, size, message.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	return message.NewMeta(msg, r)
 }
 
 // Uncached lists the places in recs of the messages whose facts are not in the cache.

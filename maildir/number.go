@@ -88,23 +88,32 @@ func (u *update) number(added []sighting, final bool) error {
 	if len(added) == 0 {
 		return nil
 	}
+	type arrival struct {
+		sighting
+		base string
+		key  numberKey
+	}
 	type numbered struct {
 		sighting
 		listed
 	}
 	var theirs []numbered
 	var ours []sighting
-	slices.SortFunc(added, func(a, b sighting) int { return compareNew(a.base(), b.base()) })
+	arrivals := make([]arrival, len(added))
 	for i, s := range added {
 		base := s.base()
-		if i > 0 && added[i-1].base() == base {
+		arrivals[i] = arrival{s, base, newNumberKey(base)}
+	}
+	slices.SortFunc(arrivals, func(a, b arrival) int { return a.key.compare(&b.key) })
+	for i, a := range arrivals {
+		if i > 0 && arrivals[i-1].base == a.base {
 			u.again = true // renamed while we looked, or a duplicate: another scan, which knows the first, finds out
 			continue
 		}
-		if l, ok := m.pending[base]; ok {
-			theirs = append(theirs, numbered{s, l})
-		} else if m.recs.byBase(base) == nil {
-			ours = append(ours, s)
+		if l, ok := m.pending[a.base]; ok {
+			theirs = append(theirs, numbered{a.sighting, l})
+		} else if m.recs.byBase(a.base) == nil {
+			ours = append(ours, a.sighting)
 		}
 	}
 	slices.SortFunc(theirs, func(a, b numbered) int { return cmp.Compare(a.uid, b.uid) })
@@ -136,6 +145,7 @@ func (u *update) number(added []sighting, final bool) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.recs.reserve(len(theirs) + len(ours))
 	for _, t := range theirs {
 		m.addRecord(t.uid, t.sighting, t.extra)
 	}

@@ -149,9 +149,21 @@ func (rs *records) put(uid uint32, base string) {
 	rs.table[h] = uid
 }
 
-func (rs *records) rehash() {
+// reserve makes room for n more records.
+func (rs *records) reserve(n int) {
+	rs.list = slices.Grow(rs.list, n)
+	rs.uids = slices.Grow(rs.uids, n)
+	if (rs.used+n+1)*4 > len(rs.table)*3 {
+		rs.resize(len(rs.list) + n)
+	}
+}
+
+func (rs *records) rehash() { rs.resize(len(rs.list)) }
+
+// resize makes a table for n records and puts in those that there are.
+func (rs *records) resize(n int) {
 	size := 16
-	for size*3 < (len(rs.list)+1)*5 {
+	for size*3 < (n+1)*5 {
 		size *= 2
 	}
 	rs.table, rs.used = make([]uint32, size), 0
@@ -247,7 +259,7 @@ func (rs *records) setName(r *record, name string, fn fileName, dir recordState)
 	r.flags, r.letters = fn.flags, fn.letters
 	r.state = r.state&^(inNew|hasOdd|missing) | dir
 	delete(rs.odd, r.uid)
-	if rs.canonical(r) != name {
+	if !rs.named(r, name) {
 		rs.odd[r.uid] = name
 		r.state |= hasOdd
 	}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -223,19 +222,6 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 		return nil, errSnapshot
 	}
 	return s, nil
-}
-
-// reserve makes room for n records.
-func (rs *records) reserve(n int) {
-	rs.list = slices.Grow(rs.list, n)
-	rs.uids = slices.Grow(rs.uids, n)
-	size := 16
-	for size*3 < (n+1)*5 {
-		size *= 2
-	}
-	if len(rs.table) == 0 {
-		rs.table = make([]uint32, size)
-	}
 }
 
 // loadSnapshot reads the snapshot of a mailbox; nil when there is none that is any good.

@@ -23,7 +23,9 @@ func objectID(sum []byte) (id ObjectID) {
 // identify hashes a message file.
 func identify(r io.ReaderAt, size int64) (ObjectID, error) {
 	h := sha256.New()
-	_, err := io.Copy(h, io.NewSectionReader(r, 0, size))
+	window := scanBuffers.Get().(*[]byte)
+	defer scanBuffers.Put(window)
+	_, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, size), *window)
 	return objectID(h.Sum(nil)), err
 }
 

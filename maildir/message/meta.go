@@ -90,6 +90,7 @@ func (c *collector) walk(p *Part, isMessage bool) error {
 // header reads the header of one message, as far as DefaultLimits.HeaderBytes.
 func (c *collector) header(p *Part, root bool) error {
 	s := newScanner(c.r, p.HeaderOff, p.BodyOff)
+	defer s.close()
 	var env envelope
 	whole := root && p.BodyOff-p.HeaderOff <= maxWholeHeader
 	var (

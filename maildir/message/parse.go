@@ -23,6 +23,7 @@ func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
 		boundaries: make(map[string]*openPart),
 		budget:     headerBudget * lim.HeaderBytes,
 	}
+	defer p.s.close()
 	root := p.run()
 	if p.s.err != nil {
 		return nil, p.s.err

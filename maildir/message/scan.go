@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"io"
+	"sync"
 )
 
 // bufSize is the window through which files are read: all the memory a message needs apart from its result.
@@ -10,13 +11,14 @@ const bufSize = 64 << 10
 
 // scanner reads a range of a file once, forward, through a window of constant size, and counts on the way.
 type scanner struct {
-	r    io.ReaderAt
-	buf  []byte
-	base int64 // file offset of buf[0]
-	pos  int   // consumed up to here
-	n    int   // read up to here
-	end  int64 // where to stop reading
-	err  error // first read error
+	r      io.ReaderAt
+	buf    []byte
+	window *[]byte // which buf is of
+	base   int64   // file offset of buf[0]
+	pos    int     // consumed up to here
+	n      int     // read up to here
+	end    int64   // where to stop reading
+	err    error   // first read error
 
 	// Of all that was consumed:
 	lf, bare int64 // line feeds, and those not preceded by CR
@@ -30,8 +32,19 @@ type mark struct{ off, lf, bare int64 }
 // wire is the number of octets between two marks as sent to a client.
 func (m mark) wire(to mark) int64 { return to.off - m.off + to.bare - m.bare }
 
+// scanBuffers are the windows of scanners that are closed.
+var scanBuffers = sync.Pool{New: func() any { b := make([]byte, bufSize); return &b }}
+
+// newScanner starts a scan; close it.
 func newScanner(r io.ReaderAt, from, to int64) *scanner {
-	return &scanner{r: r, buf: make([]byte, max(min(bufSize, to-from), 256)), base: from, end: to, nul: -1}
+	window := scanBuffers.Get().(*[]byte)
+	return &scanner{r: r, buf: (*window)[:max(min(bufSize, to-from), 256)], window: window, base: from, end: to, nul: -1}
+}
+
+// close gives the window back. What more and rest returned does not hold any more.
+func (s *scanner) close() {
+	scanBuffers.Put(s.window)
+	s.buf, s.window = nil, nil
 }
 
 func (s *scanner) off() int64   { return s.base + int64(s.pos) }
