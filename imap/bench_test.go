@@ -135,6 +135,31 @@ func BenchmarkSelect(b *testing.B) {
 	})
 }
 
+// BenchmarkResync is a client that comes back after ten changes (RFC 7162).
+func BenchmarkResync(b *testing.B) {
+	ts, _ := benchMailbox(b)
+	tc := ts.login()
+	tc.ok("ENABLE QRESYNC")
+	var validity, highest string
+	for _, l := range tc.ok("SELECT big") {
+		if m := noted.FindStringSubmatch(l); m != nil && m[1] == "UIDVALIDITY" {
+			validity = m[2]
+		} else if m != nil {
+			highest = m[2]
+		}
+	}
+	tc.ok("STORE 1:8 +FLAGS.SILENT (\\Flagged)")
+	tc.ok("STORE 9:10 +FLAGS.SILENT (\\Deleted)")
+	tc.ok("EXPUNGE")
+	c := newBenchClient(b, ts)
+	c.do("ENABLE QRESYNC")
+	for b.Loop() {
+		if n := c.do("SELECT big (QRESYNC (%s %s))", validity, highest); n < 500 || n > 2000 {
+			b.Fatalf("an answer of %d octets", n)
+		}
+	}
+}
+
 func BenchmarkFetch(b *testing.B) {
 	_, c := benchMailbox(b)
 	for _, items := range []string{
