@@ -189,6 +189,8 @@ func examine(path string) (root string, fresh bool, err error) {
 	}
 	fi, err := os.Stat(root)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", false, fmt.Errorf("%s cannot be reached: permission denied; run roost as the user whose mail it is", root)
 	case errors.Is(err, fs.ErrNotExist):
 		return root, true, nil
 	case err != nil:
@@ -197,7 +199,9 @@ func examine(path string) (root string, fresh bool, err error) {
 		return "", false, fmt.Errorf("%s is a file, not a Maildir; name a directory, or a path that does not exist to begin a new one", root)
 	}
 	entries, err := os.ReadDir(root)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return "", false, fmt.Errorf("%s cannot be read: permission denied; run roost as the user whose mail it is", root)
+	} else if err != nil {
 		return "", false, err
 	}
 	if len(entries) == 0 || isMaildir(root) {
