@@ -31,6 +31,7 @@ var capabilityTable = []capability{
 	{"STARTTLS", "RFC 9051", func(s *session) bool { return beforeLogin(s) && s.tls == nil && s.srv.opt.TLS != nil }},
 	{"LOGINDISABLED", "RFC 9051", func(s *session) bool { return beforeLogin(s) && !s.passwordsAllowed() }},
 	{"IDLE", "RFC 2177", afterLogin},
+	{"NOTIFY", "RFC 5465", afterLogin},
 	{"NAMESPACE", "RFC 2342", afterLogin},
 	{"UNSELECT", "RFC 3691", afterLogin},
 	{"UIDPLUS", "RFC 4315", afterLogin},

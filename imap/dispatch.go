@@ -56,6 +56,7 @@ var commands = map[string]row{
 	"STATUS":         {loggedIn, 0, (*session).cmdStatus},
 	"APPEND":         {loggedIn, 0, (*session).cmdAppend},
 	"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
+	"NOTIFY":         {loggedIn, 0, (*session).cmdNotify},
 	"UNAUTHENTICATE": {loggedIn, quiet, (*session).cmdUnauthenticate},
 
 	"CHECK":       {selected, polls, (*session).cmdNoop},
@@ -98,7 +99,11 @@ func (s *session) dispatch(f *wire.Frame) error {
 		return nil
 	}
 	if ok && r.flags&quiet == 0 && s.view != nil && !s.isConnError(err) {
-		if serr := s.sync(r.flags&polls != 0, r.flags&numbered == 0); serr == errMailboxGone {
+		ev := s.viewEvents()
+		if r.flags&expunges != 0 {
+			ev = allEvents // what the client asked for, whatever NOTIFY says
+		}
+		if serr := s.tell(r.flags&polls != 0, r.flags&numbered == 0, ev); serr == errMailboxGone {
 			// The last word, but for what came of the command: a client that does not hear of its APPEND does it again.
 			s.enc.Raw("* BYE ").Raw(errMailboxGone.text).CRLF()
 			s.ending = true

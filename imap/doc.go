@@ -41,7 +41,7 @@
 //	sync.go        untagged responses about changes
 //	objectid.go    identifiers of messages, conversations and mailboxes
 //	condstore.go   CONDSTORE and QRESYNC: what their commands share
-//	idle.go        IDLE, and waiting for several things at once
+//	idle.go        IDLE, and waiting for several things at once; notify.go: NOTIFY
 //	list.go        LIST and LSUB; match.go: their patterns
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH

@@ -100,7 +100,15 @@ func (s *session) cmdFetch(c *command) error {
 
 // newFetcher compiles the items, in the order asked and each once.
 func newFetcher(s *session, items []wire.FetchItem, uid bool) (*fetcher, error) {
-	f := &fetcher{s: s, box: s.view.box, enc: s.enc}
+	var compiled fetcher
+	if err := compiled.compile(items, uid); err != nil {
+		return nil, err
+	}
+	return newItemFetcher(s, compiled.items), nil
+}
+
+// compile makes rows of items. uid: UID is among them whether it was asked for or not (RFC 9051 §6.4.9).
+func (f *fetcher) compile(items []wire.FetchItem, uid bool) error {
 	have := make(map[string]int, len(items))
 	add := func(it fetchItem) {
 		key := it.key
@@ -113,31 +121,37 @@ func newFetcher(s *session, items []wire.FetchItem, uid bool) (*fetcher, error) 
 			have[key] = len(f.items)
 			f.items = append(f.items, it)
 		}
-		f.fill = f.fill || it.fill
-		f.meta = f.meta || it.meta
-		f.setSeen = f.setSeen || it.setSeen
 	}
 	if uid {
-		add(fetchAtts["UID"]) // RFC 9051 §6.4.9: implied
+		add(fetchAtts["UID"])
 	}
 	for _, item := range items {
 		switch item := item.(type) {
 		case wire.FetchAtt:
 			row, ok := fetchAtts[item]
 			if !ok {
-				return nil, bad("Unknown FETCH item " + string(item))
+				return bad("Unknown FETCH item " + string(item))
 			}
 			add(row)
 		case *wire.FetchSection:
 			add(sectionItem(item))
 		}
 	}
-	_, f.flags = have["FLAGS"]
-	_, f.modSeq = have["MODSEQ"]
-	if s.view.readOnly {
-		f.setSeen = false
+	return nil
+}
+
+// newItemFetcher returns a fetcher of compiled items for the selected mailbox.
+func newItemFetcher(s *session, items []fetchItem) *fetcher {
+	f := &fetcher{s: s, box: s.view.box, enc: s.enc, items: items}
+	for i := range items {
+		it := &items[i]
+		f.fill = f.fill || it.fill
+		f.meta = f.meta || it.meta
+		f.setSeen = f.setSeen || it.setSeen && !s.view.readOnly
+		f.flags = f.flags || it.name == "FLAGS"
+		f.modSeq = f.modSeq || it.name == string(modSeqItem)
 	}
-	return f, nil
+	return f
 }
 
 // run answers for the messages, ascending.

@@ -16,7 +16,7 @@ func (s *session) cmdIdle(c *command) error {
 		return err
 	}
 	var wake <-chan struct{}
-	if s.view != nil {
+	if s.view != nil && s.notify == nil {
 		var stop func()
 		wake, stop = s.view.box.Wait()
 		defer stop()
@@ -26,11 +26,16 @@ func (s *session) cmdIdle(c *command) error {
 		return err
 	}
 	s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
-	news := func() error {
-		// A call without a change is about the mailbox itself, which is gone perhaps.
-		return s.sync(s.view.box.Now() == s.view.seen, true)
+	var err error
+	if s.notify != nil {
+		err = s.awaitNotify(true)
+	} else {
+		err = s.await(wake, func() error {
+			// A call without a change is about the mailbox itself, which is gone perhaps.
+			return s.sync(s.view.box.Now() == s.view.seen, true)
+		})
 	}
-	if err := s.await(wake, news); err != nil {
+	if err != nil {
 		return err
 	}
 	s.conn.limit(time.Time{}, s.srv.opt.Limits.Write)

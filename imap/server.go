@@ -43,6 +43,7 @@ type Limits struct {
 	Connections int           // in all
 	PerUser     int           // of one user
 	PerAddress  int           // from one address
+	Notify      int           // mailboxes that one client is told about (NOTIFY), which are kept open
 	Login       time.Duration // from connection to login
 	Idle        time.Duration // without a command: autologout (RFC 9051 §5.4: at least 30 minutes)
 	Write       time.Duration // for the client to take a piece of a response
@@ -61,6 +62,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Connections, 5000)
 	def(&l.PerUser, 100)
 	def(&l.PerAddress, 200)
+	def(&l.Notify, 1000)
 	if l.Append == 0 {
 		l.Append = 100 << 20
 	}

@@ -50,6 +50,7 @@ type session struct {
 	rev2      bool      // ENABLE IMAP4rev2
 	condstore bool      // the client knows of mod-sequences (RFC 7162 §3.1)
 	qresync   bool      // ENABLE QRESYNC
+	notify    *notifier // nil before NOTIFY
 	utf8      bool      // ENABLE UTF8=ACCEPT
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
 	fetched   fetchMemo // section_stream.go
@@ -122,7 +123,11 @@ func (s *session) next() error {
 		if s.state != notAuthenticated {
 			s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
 		}
-		if err := s.rd.Peek(); err != nil {
+		if s.notify != nil {
+			if err := s.awaitNotify(false); err != nil {
+				return err
+			}
+		} else if err := s.rd.Peek(); err != nil {
 			return err
 		}
 	}
@@ -265,6 +270,7 @@ func (s *session) login(u *auth.User) error {
 
 // logout forgets the user.
 func (s *session) logout() {
+	s.endNotify()
 	s.unselect()
 	if s.user == nil {
 		return

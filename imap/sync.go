@@ -19,7 +19,10 @@ const pollEvery = time.Second
 
 // sync asks the mailbox for changes and tells the client: EXPUNGE only if expunge is set, EXISTS, RECENT, FLAGS, FETCH. poll: also look at
 // the directories for what other programs did.
-func (s *session) sync(poll, expunge bool) error {
+func (s *session) sync(poll, expunge bool) error { return s.tell(poll, expunge, s.viewEvents()) }
+
+// tell is sync for a client that may not want to hear of everything (NOTIFY).
+func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	v := s.view
 	if v == nil {
 		return nil
@@ -33,6 +36,9 @@ func (s *session) sync(poll, expunge bool) error {
 		if err != nil && s.ctx.Err() == nil && !errors.Is(err, maildir.ErrLocked) {
 			s.log.Warn("cannot look for changes", "mailbox", v.box.Name(), "cause", err)
 		}
+	}
+	if !ev.messages {
+		return nil
 	}
 	// One question for both positions: of two, the second would know of expunges of messages that the first called new.
 	since := v.seen
@@ -57,14 +63,15 @@ func (s *session) sync(poll, expunge bool) error {
 		v.gone = ch.Now
 	}
 	old := v.top
-	if fresh := v.unheard(ch.Changed); len(fresh) > 0 {
+	fresh := v.unheard(ch.Changed)
+	if len(fresh) > 0 {
 		v.arrived(fresh)
 		s.writeExists()
 	}
 	s.announceKeywords()
 	for i := range ch.Changed {
 		rec := &ch.Changed[i]
-		if rec.UID > old || v.knows(rec) {
+		if rec.UID > old || v.knows(rec) || !ev.flags {
 			continue
 		}
 		if seq := v.seq(rec.UID); seq != 0 {
@@ -73,6 +80,9 @@ func (s *session) sync(poll, expunge bool) error {
 	}
 	v.seen = ch.Now
 	v.told = nil
+	if len(fresh) > 0 && ev.fetch != nil {
+		return s.fetchNew(fresh, ev.fetch)
+	}
 	return nil
 }
 

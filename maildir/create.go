@@ -28,6 +28,8 @@ func (s *Store) Create(name string) error {
 	}
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%w: %s", ErrExists, stem)
+	} else if err == nil {
+		s.treeChanged()
 	}
 	return err
 }

@@ -19,8 +19,12 @@ func (s *Store) Delete(name string) error {
 	remains, err := s.detach(name)
 	if errors.Is(err, fs.ErrNotExist) { // somebody else deleted or renamed it meanwhile
 		return fmt.Errorf("%w: %s", ErrNotFound, name)
-	} else if err != nil || len(remains) == 0 {
+	} else if err != nil {
 		return err
+	}
+	s.treeChanged()
+	if len(remains) == 0 {
+		return nil
 	}
 	if err := s.empty(remains); err != nil {
 		s.log.Warn("a mailbox was deleted, but not all of its files could be removed", "mailbox", name, "cause", err)

@@ -29,7 +29,7 @@
 //
 // # Files
 //
-//	tree.go listing.go create.go delete.go rename.go names.go   the mailboxes of a user
+//	tree.go listing.go create.go delete.go rename.go names.go   the mailboxes of a user; treewatch.go: who waits for changes of them
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
 //	open.go load.go                                             opening, keeping warm, closing a mailbox
 //	mailbox.go meta.go api.go                                   what callers see of it

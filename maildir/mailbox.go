@@ -47,8 +47,8 @@ type Mailbox struct {
 	recent   uint32            // UIDs from here on have not been claimed as \Recent
 	changed  history           // new messages and flag changes
 	expunged history
-	counted  Status // counters as of counted.ModSeq
-	waiters  map[chan struct{}]struct{}
+	counted  Status                // counters as of counted.ModSeq
+	waiters  map[chan struct{}]int // how often each waits
 	hints    hints
 	ready    bool // memory is filled: until then whoever loads it changes it without mu
 	unsaved  bool // the snapshot is behind
@@ -261,16 +261,23 @@ func (m *Mailbox) FirstRecent() uint32 {
 func (m *Mailbox) Wait() (wake <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	c <- struct{}{}
+	return c, m.WaitOn(c)
+}
+
+// WaitOn has c, of capacity one, get a value after every change until stop is called. It may wait for several mailboxes.
+func (m *Mailbox) WaitOn(c chan struct{}) (stop func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.waiters == nil {
-		m.waiters = map[chan struct{}]struct{}{}
+		m.waiters = map[chan struct{}]int{}
 	}
-	m.waiters[c] = struct{}{}
-	return c, func() {
+	m.waiters[c]++
+	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		delete(m.waiters, c)
+		if m.waiters[c]--; m.waiters[c] == 0 {
+			delete(m.waiters, c)
+		}
 	}
 }
 

@@ -133,6 +133,7 @@ func (s *Store) lookAfter() {
 			return
 		case <-t.C:
 		}
+		s.pollTree()
 		s.mu.Lock()
 		open := make([]*Mailbox, 0, len(s.boxes))
 		for key, m := range s.boxes {

@@ -66,10 +66,14 @@ func (s *Store) Rename(from, to string) error {
 	} else if err != nil {
 		return err
 	}
+	var names []renamed
 	for _, m := range moves {
 		name, _ := s.names.name(m.to)
 		s.boxRenamed(m.key, m.from, m.to, name)
+		old, _ := s.names.name(m.from)
+		names = append(names, renamed{from: old, to: name})
 	}
+	s.treeChanged(names...)
 	return nil
 }
 

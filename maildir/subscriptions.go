@@ -182,7 +182,11 @@ func (s *Store) SetSubscribed(name string, on bool) error {
 	if _, err := lock.f.Write(text); err != nil {
 		return abandon(fileError("write", lock.f.Name(), err))
 	}
-	return lock.commit()
+	if err := lock.commit(); err != nil {
+		return err
+	}
+	s.treeChanged()
+	return nil
 }
 
 // subscriptionName is the name that a subscription is compared by, and the storage name that is written: that of the

@@ -48,6 +48,8 @@ type Store struct {
 	// tree is held by whoever creates, deletes, renames or subscribes to mailboxes. It comes before all locks of mailboxes.
 	tree sync.Mutex
 
+	treeWatch treeWatch
+
 	cleaning atomic.Bool    // somebody removes a stale trash directory
 	cleaners sync.WaitGroup // which Close waits for
 

@@ -1,0 +1,175 @@
+package wire
+
+// Notify is NOTIFY (RFC 5465). Without groups it is NOTIFY NONE.
+type Notify struct {
+	Status bool
+	Groups []NotifyGroup
+}
+
+// NotifyGroup is an event-group: which events are wanted of which mailboxes.
+type NotifyGroup struct {
+	Filter    NotifyFilter
+	Mailboxes []string // of NotifySubtree and NotifyMailboxes
+	Events    []NotifyEvent
+	Fetch     []FetchItem // of MessageNew in the selected mailbox; nil: none
+}
+
+// NotifyFilter says which mailboxes a group is about.
+type NotifyFilter uint8
+
+// The filters.
+const (
+	NotifySelected NotifyFilter = iota
+	NotifySelectedDelayed
+	NotifyInboxes
+	NotifyPersonal
+	NotifySubscribed
+	NotifySubtree
+	NotifyMailboxes
+)
+
+// NotifyEvent is the name of an event in upper case, also of one that nobody knows.
+type NotifyEvent string
+
+// The events of RFC 5465 §5.
+const (
+	EventMessageNew       NotifyEvent = "MESSAGENEW"
+	EventMessageExpunge   NotifyEvent = "MESSAGEEXPUNGE"
+	EventFlagChange       NotifyEvent = "FLAGCHANGE"
+	EventAnnotationChange NotifyEvent = "ANNOTATIONCHANGE"
+	EventMailboxName      NotifyEvent = "MAILBOXNAME"
+	EventSubscription     NotifyEvent = "SUBSCRIPTIONCHANGE"
+)
+
+var notifyFilters = map[string]NotifyFilter{
+	"SELECTED": NotifySelected, "SELECTED-DELAYED": NotifySelectedDelayed, "INBOXES": NotifyInboxes, "PERSONAL": NotifyPersonal,
+	"SUBSCRIBED": NotifySubscribed, "SUBTREE": NotifySubtree, "MAILBOXES": NotifyMailboxes,
+}
+
+// Bounds on one NOTIFY.
+const (
+	maxNotifyGroups = 100
+	maxNotifyNames  = 10000
+)
+
+// ParseNotify parses NOTIFY and checks which events may stand together (RFC 5465 §5, §6.1).
+//
+//	notify       = "NOTIFY" SP ("SET" [SP "STATUS"] 1*(SP event-group) / "NONE")
+//	event-group  = "(" filter-mailboxes SP events ")"
+//	filter-mailboxes = "selected" / "selected-delayed" / "inboxes" / "personal" / "subscribed" /
+//	               ("subtree" / "mailboxes") SP (mailbox / "(" mailbox *(SP mailbox) ")")
+//	events       = "(" event *(SP event) ")" / "NONE"
+//	event        = "MessageNew" [SP "(" fetch-att *(SP fetch-att) ")"] / atom
+func ParseNotify(d *Decoder) (*Notify, error) {
+	var c Notify
+	if !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if d.Keyword("NONE") {
+		return done(d, &c, d.ExpectEnd())
+	}
+	if !d.expect(d.Keyword("SET"), "SET or NONE") || !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	if c.Status = d.Keyword("STATUS"); c.Status && !d.ExpectSP() {
+		return nil, d.Err()
+	}
+	names, selected := 0, false
+	for {
+		var g NotifyGroup
+		if !d.expect(len(c.Groups) < maxNotifyGroups, "fewer event groups") || !notifyGroup(d, &g, &names) {
+			return nil, d.Err()
+		}
+		if g.Filter == NotifySelected || g.Filter == NotifySelectedDelayed {
+			if selected {
+				d.Fail("the selected mailbox in two event groups")
+				return nil, d.Err()
+			}
+			selected = true
+		}
+		c.Groups = append(c.Groups, g)
+		if d.End() {
+			return &c, nil
+		}
+		if !d.ExpectSP() {
+			return nil, d.Err()
+		}
+	}
+}
+
+func notifyGroup(d *Decoder, g *NotifyGroup, names *int) bool {
+	var word string
+	if !d.ExpectSpecial('(') || !d.ExpectKeyword(&word) {
+		return false
+	}
+	var known bool
+	if g.Filter, known = notifyFilters[word]; !known {
+		return d.Fail("unknown mailbox filter")
+	}
+	if !d.ExpectSP() {
+		return false
+	}
+	if g.Filter == NotifySubtree || g.Filter == NotifyMailboxes {
+		one := func() bool {
+			var name string
+			ok := d.ExpectMailbox(&name)
+			g.Mailboxes = append(g.Mailboxes, name)
+			*names++
+			return ok && d.expect(*names <= maxNotifyNames, "fewer mailboxes")
+		}
+		if d.peek() == '(' {
+			if !d.ExpectList1(one) {
+				return false
+			}
+		} else if !one() {
+			return false
+		}
+		if !d.ExpectSP() {
+			return false
+		}
+	}
+	if d.peek() != '(' {
+		return d.expect(d.Keyword("NONE"), "events or NONE") && d.ExpectSpecial(')')
+	}
+	return d.ExpectList1(func() bool { return notifyEvent(d, g) }) && d.ExpectSpecial(')') && consistent(d, g)
+}
+
+// notifyEvent takes one event. The list behind MessageNew cannot be mistaken for anything else: no event begins with a parenthesis.
+func notifyEvent(d *Decoder, g *NotifyGroup) bool {
+	var word string
+	if !d.ExpectKeyword(&word) {
+		return false
+	}
+	g.Events = append(g.Events, NotifyEvent(word))
+	if NotifyEvent(word) != EventMessageNew || len(d.buf)-d.pos < 2 || string(d.buf[d.pos:d.pos+2]) != " (" {
+		return true
+	}
+	if g.Filter != NotifySelected && g.Filter != NotifySelectedDelayed {
+		return d.Fail("FETCH items are for the selected mailbox")
+	}
+	return d.ExpectSP() && d.ExpectList1(func() bool {
+		item := fetchItem(d)
+		if item == nil {
+			return false
+		}
+		g.Fetch = append(g.Fetch, item)
+		return d.expect(len(g.Fetch) <= maxSections, "fewer FETCH items")
+	})
+}
+
+// consistent checks the events of one group.
+func consistent(d *Decoder, g *NotifyGroup) bool {
+	has := map[NotifyEvent]bool{}
+	for _, e := range g.Events {
+		has[e] = true
+	}
+	switch {
+	case has[EventMessageNew] != has[EventMessageExpunge]:
+		return d.Fail("MessageNew and MessageExpunge go together")
+	case (has[EventFlagChange] || has[EventAnnotationChange]) && !has[EventMessageNew]:
+		return d.Fail("FlagChange needs MessageNew and MessageExpunge")
+	case (g.Filter == NotifySelected || g.Filter == NotifySelectedDelayed) && (has[EventMailboxName] || has[EventSubscription]):
+		return d.Fail("only message events of the selected mailbox")
+	}
+	return true
+}
