@@ -34,6 +34,8 @@ roost/internal/serve
 	roost/imap                                is what is served
 	roost/internal/auth                       users
 	roost/internal/config                     what to serve
+	roost/internal/sandbox                    gives up the rest of the file system
+	roost/internal/systemd                    sockets from and news for the service manager
 	roost/internal/tlsconf                    certificates
 	roost/maildir                             opens users' mail
 	golang.org/x/sys                          may the directories be written to
@@ -48,6 +50,12 @@ roost/internal/auth
 	github.com/xdg-go/stringprep              SASLprep, as SCRAM compares names
 	golang.org/x/crypto                       MD4 of one old scheme
 	golang.org/x/sys                          locks and ownership of the passwd-file
+
+roost/internal/sandbox
+	github.com/landlock-lsm/go-landlock       Landlock for all threads
+
+roost/internal/systemd
+	github.com/coreos/go-systemd              sd_notify, sd_listen_fds
 
 roost/internal/tlsconf
 

@@ -240,6 +240,13 @@ func (srv *Server) forget(s *session) {
 	srv.wg.Done()
 }
 
+// Connections is how many there are at the moment.
+func (srv *Server) Connections() int {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return len(srv.conns)
+}
+
 // customer is what connections are counted by: an address, or the /64 that one IPv6 customer has.
 func customer(a netip.Addr) netip.Prefix {
 	bits := a.BitLen()

@@ -9,16 +9,17 @@ import (
 
 // How a failing address is slowed down.
 const (
-	freeFailures = 4                      // without any wait before the next try
 	firstWait    = 500 * time.Millisecond // doubled for each further failure
-	longestWait  = 15 * time.Second
-	forgetAfter  = 30 * time.Second // one failure is forgotten each
+	forgetAfter  = 30 * time.Second       // one failure is forgotten each
+	keptFailures = 20                     // more are not counted, beside those that are free
 	maxAddresses = 10_000
 )
 
 // backoff remembers which remote addresses fail to log in. Each waits for its own failures only. Safe for concurrent use.
 type backoff struct {
-	now func() time.Time
+	now     func() time.Time
+	free    int           // failures without any wait before the next try
+	longest time.Duration // wait
 
 	mu    sync.Mutex // protects addrs and the counters in it; never held while waiting
 	addrs map[netip.Prefix]*address
@@ -31,7 +32,9 @@ type address struct {
 	turn     chan struct{} // capacity 1: one hashed password at a time
 }
 
-func newBackoff() *backoff { return &backoff{now: time.Now, addrs: map[netip.Prefix]*address{}} }
+func newBackoff(free int, longest time.Duration) *backoff {
+	return &backoff{now: time.Now, free: free, longest: longest, addrs: map[netip.Prefix]*address{}}
+}
 
 // keyOf takes an IPv6 customer's whole /64 for one address.
 func keyOf(a netip.Addr) netip.Prefix {
@@ -92,7 +95,7 @@ func (b *backoff) leave(from netip.Addr, a *address, failed, ok bool) {
 	a.failures, a.last = a.score(now), now
 	switch {
 	case failed:
-		a.failures = min(a.failures+1, 20)
+		a.failures = min(a.failures+1, float64(b.free+keptFailures))
 	case ok:
 		a.failures /= 2
 	}
@@ -105,11 +108,11 @@ func (b *backoff) leave(from netip.Addr, a *address, failed, ok bool) {
 func (b *backoff) wait(a *address) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := int(a.score(b.now())) - freeFailures
+	over := int(a.score(b.now())) - b.free
 	if over < 0 {
 		return 0
 	}
-	return min(longestWait, firstWait<<min(over, 10))
+	return min(b.longest, firstWait<<min(over, 10))
 }
 
 // pause waits, or returns ctx's error when that ends first.

@@ -16,6 +16,9 @@ type Options struct {
 	Plaintext     Plaintext
 	Mechanisms    []string      // offered ones, in order of preference; nil: AllMechanisms
 	FailureDelay  time.Duration // before a failure is answered
+	FailuresFree  int           // failures of one address without a wait before its next try
+	LongestWait   time.Duration // before a try of an address that keeps failing; 0: none waits
+	Hashing       int           // passwords hashed at the same time, of which one takes up to 64 MiB as `roost user` hashes; 0: by processors
 	DefaultScheme string        // of passwords in the passwd-file that name none; "": CRYPT
 	// Key makes the SCRAM salts of users that do not exist. It should be secret and stay the same over restarts; nil: a random one.
 	Key []byte
@@ -85,8 +88,11 @@ func newService(o Options) *Service {
 	}
 	// The memory of hashing is bounded with it: 8 × 64 MiB of argon2id at most.
 	slots := min(max(2, runtime.NumCPU()), 8)
+	if o.Hashing > 0 {
+		slots = min(slots, o.Hashing)
+	}
 	return &Service{
-		opt: o, cache: newCache(cacheSize, cacheTime), backoff: newBackoff(), hashing: make(chan struct{}, slots),
+		opt: o, cache: newCache(cacheSize, cacheTime), backoff: newBackoff(o.FailuresFree, o.LongestWait), hashing: make(chan struct{}, slots),
 		empty: emptySecret(), pause: pause,
 	}
 }
@@ -95,6 +101,17 @@ func newService(o Options) *Service {
 func (s *Service) Reload() {
 	s.src.reload()
 	s.cache.clear()
+}
+
+// Users are those that can log in at the moment, in no order.
+func (s *Service) Users() []*User {
+	var users []*User
+	for _, e := range s.src.table().entries {
+		if e.refused == "" {
+			users = append(users, e.user())
+		}
+	}
+	return users
 }
 
 // Password implements Authenticator.

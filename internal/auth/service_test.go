@@ -79,7 +79,7 @@ func TestPassword(t *testing.T) {
 		{"nobody", "secret"}, {"alice", "wrong"}, {"alice", ""}, {"alice", "second"}, {"", "secret"}, {"carol", "secret"}, {"dave", "secret"}, {"erin", "secret"},
 		{"frank", "x"}, {"grace", ""}, {"../x", "secret"}, {"judy", "secret"}, {"alice", "secret\x00"}, {"alice", strings.Repeat("x", 2000)},
 	} {
-		s.backoff = newBackoff()
+		s.backoff = newBackoff(4, 15*time.Second)
 		if u, err := s.Password(ctx, local, c[0], c[1]); err != ErrFailed || u != nil {
 			t.Errorf("%q with %q: %v, %v", c[0], c[1], u, err)
 		}
@@ -240,7 +240,8 @@ func TestHashingIsBounded(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	s, p := serve(t, sample, Options{Plaintext: PlaintextAlways})
+	const freeFailures, longestWait = 3, 7 * time.Second
+	s, p := serve(t, sample, Options{Plaintext: PlaintextAlways, FailuresFree: freeFailures, LongestWait: longestWait})
 	now := &clock{t: time.Now()}
 	s.backoff.now = now.now
 	for range 100 {
@@ -262,12 +263,19 @@ func TestBackoff(t *testing.T) {
 	if got := p.take(); len(got) != 1 {
 		t.Errorf("a right password does not wait: %v", got)
 	}
-	now.forward(20 * forgetAfter)
+	now.forward((keptFailures + freeFailures) * forgetAfter)
 	s.Password(t.Context(), remote, "bob", "secret")
 	if got := p.take(); len(got) != 0 {
 		t.Errorf("failures are never forgotten: %v", got)
 	}
-	b := newBackoff()
+	s.backoff = newBackoff(freeFailures, 0)
+	for range 10 {
+		s.Password(t.Context(), remote, "bob", "wrong")
+	}
+	if got := p.take(); len(got) != 0 {
+		t.Errorf("waits that are turned off: %v", got)
+	}
+	b := newBackoff(4, 15*time.Second)
 	for i := range 3 * maxAddresses {
 		from := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		b.leave(from, b.enter(from), true, false)
@@ -306,7 +314,7 @@ func TestPlainAndLogin(t *testing.T) {
 		{"LOGIN", []string{"bob", "wrong"}, []string{"Password:"}, false},
 		{"LOGIN", []string{"bob", ""}, []string{"Password:"}, false},
 	} {
-		s.backoff = newBackoff()
+		s.backoff = newBackoff(4, 15*time.Second)
 		x, err := s.Start(t.Context(), local, c.mech)
 		if err != nil {
 			t.Fatal(err)

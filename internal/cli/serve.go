@@ -21,6 +21,7 @@ type serveCmd struct {
 	ListenTLS *string `name:"listen-tls" help:"Address for TLS (default 127.0.0.1:1993); empty for none." placeholder:"ADDR"`
 	User      string  `help:"Login name (default: yours on this machine)." placeholder:"NAME"`
 	State     string  `help:"Directory for Roost's own files (default in ~/.local/state/roost)." placeholder:"DIR"`
+	NoSandbox bool    `name:"no-sandbox" help:"Do not give up the rest of the file system (Landlock)."`
 }
 
 // Help is shown by --help.
@@ -65,8 +66,8 @@ func (c *serveCmd) Run(std *streams) error {
 
 func (c *serveCmd) plan(std *streams) (*serve.Plan, error) {
 	if c.Maildir == "" {
-		if c.Listen != nil || c.ListenTLS != nil || c.User != "" || c.State != "" {
-			return nil, usageError("--listen, --listen-tls, --user and --state go with a Maildir; in a configuration they are keys of the file")
+		if c.Listen != nil || c.ListenTLS != nil || c.User != "" || c.State != "" || c.NoSandbox {
+			return nil, usageError("--listen, --listen-tls, --user, --state and --no-sandbox go with a Maildir; in a configuration they are keys of the file")
 		}
 		conf, err := load(c.Config)
 		if err != nil {
@@ -77,7 +78,7 @@ func (c *serveCmd) plan(std *streams) (*serve.Plan, error) {
 	if c.Config != "" {
 		return nil, usageError("name a Maildir or a configuration, not both")
 	}
-	o := serve.Single{Maildir: c.Maildir, User: c.User, State: c.State, Password: os.Getenv("ROOST_PASSWORD")}
+	o := serve.Single{Maildir: c.Maildir, User: c.User, State: c.State, Password: os.Getenv("ROOST_PASSWORD"), Open: c.NoSandbox}
 	var err error
 	if o.Listen, err = address("--listen", c.Listen, "127.0.0.1:1143"); err != nil {
 		return nil, err

@@ -56,6 +56,9 @@ func (c *Config) Check() Problems {
 	k.mail()
 	k.auth()
 	k.limits()
+	for _, dir := range c.Sandbox.Paths {
+		k.absolute("sandbox.paths", dir)
+	}
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "text", "json")
 	k.problems.Sort()
@@ -143,6 +146,10 @@ func (k *checker) auth() {
 	if d := time.Duration(a.FailureDelay); d > time.Minute {
 		k.problem("auth.failure_delay", "%v is longer than clients wait; 2s is usual", d)
 	}
+	k.atLeast("auth.failures_free", int64(a.FailuresFree), 0, "")
+	if d := time.Duration(a.LongestWait); d > time.Minute {
+		k.problem("auth.longest_wait", "%v is longer than clients wait; 15s is usual", d)
+	}
 }
 
 func (k *checker) limits() {
@@ -153,7 +160,11 @@ func (k *checker) limits() {
 	k.atLeast("limits.nesting", int64(l.Nesting), 10, "")
 	k.atLeast("limits.append", int64(l.Append), 1<<20, " octets")
 	k.atLeast("limits.keywords", int64(l.Keywords), 26, "")
+	if l.Memory.Percent == 0 {
+		k.atLeast("limits.memory", int64(l.Memory.Size), 32<<20, " octets")
+	}
 	k.atLeast("limits.connections", int64(l.Connections), 1, "")
+	k.atLeast("limits.connections_before_login", int64(l.ConnectionsLogin), 1, "")
 	k.atLeast("limits.connections_per_user", int64(l.ConnectionsPerUser), 1, "")
 	k.atLeast("limits.connections_per_address", int64(l.ConnectionsPerAddress), 1, "")
 	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")

@@ -12,13 +12,14 @@ import "time"
 
 // Config is a configuration. The zero value is not usable; begin with Default.
 type Config struct {
-	Hostname string `toml:"hostname"` // what the server calls itself; "": the machine's name
-	Listen   Listen `toml:"listen"`
-	TLS      TLS    `toml:"tls"`
-	Mail     Mail   `toml:"mail"`
-	Auth     Auth   `toml:"auth"`
-	Limits   Limits `toml:"limits"`
-	Log      Log    `toml:"log"`
+	Hostname string  `toml:"hostname"` // what the server calls itself; "": the machine's name
+	Listen   Listen  `toml:"listen"`
+	TLS      TLS     `toml:"tls"`
+	Mail     Mail    `toml:"mail"`
+	Auth     Auth    `toml:"auth"`
+	Limits   Limits  `toml:"limits"`
+	Sandbox  Sandbox `toml:"sandbox"`
+	Log      Log     `toml:"log"`
 
 	file  string         // where it came from, for messages
 	lines map[string]int // line of each key that was set
@@ -60,10 +61,13 @@ type Auth struct {
 	Plaintext     string   `toml:"plaintext"` // "loopback", "never" or "always"
 	Mechanisms    Strings  `toml:"mechanisms"`
 	FailureDelay  Duration `toml:"failure_delay"`
+	FailuresFree  int      `toml:"failures_free"` // of one address, before it has to wait
+	LongestWait   Duration `toml:"longest_wait"`  // of an address that keeps failing
 }
 
 // Limits bound what clients may ask for.
 type Limits struct {
+	Memory                Memory   `toml:"memory"`
 	Line                  Size     `toml:"line"`
 	Literal               Size     `toml:"literal"`
 	Command               Size     `toml:"command"`
@@ -71,11 +75,18 @@ type Limits struct {
 	Append                Size     `toml:"append"`
 	Keywords              int      `toml:"keywords"`
 	Connections           int      `toml:"connections"`
+	ConnectionsLogin      int      `toml:"connections_before_login"`
 	ConnectionsPerUser    int      `toml:"connections_per_user"`
 	ConnectionsPerAddress int      `toml:"connections_per_address"`
 	LoginTime             Duration `toml:"login_time"`
 	IdleTime              Duration `toml:"idle_time"`
 	WriteTime             Duration `toml:"write_time"`
+}
+
+// Sandbox says what the process keeps of the file system when it serves.
+type Sandbox struct {
+	Landlock bool    `toml:"landlock"`
+	Paths    Strings `toml:"paths"` // directories that may be read and written beside those the other keys name
 }
 
 // Log says what is written on standard error.
@@ -95,14 +106,16 @@ func Default() *Config {
 		Auth: Auth{
 			PasswdFile: "/etc/roost/users", DefaultScheme: "CRYPT", Plaintext: "loopback",
 			Mechanisms:   Strings{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"},
-			FailureDelay: Duration(2 * time.Second),
+			FailureDelay: Duration(2 * time.Second), FailuresFree: 4, LongestWait: Duration(15 * time.Second),
 		},
 		Limits: Limits{
-			Line: 128 << 10, Literal: 1 << 20, Command: 4 << 20, Nesting: 1000, Append: 100 << 20, Keywords: 1000,
-			Connections: 5000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200,
+			Memory: Memory{Percent: 50},
+			Line:   128 << 10, Literal: 1 << 20, Command: 4 << 20, Nesting: 1000, Append: 100 << 20, Keywords: 1000,
+			Connections: 5000, ConnectionsLogin: 1000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

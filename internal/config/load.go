@@ -189,6 +189,25 @@ func (l *loader) value(key string, v any, into reflect.Value) {
 			return
 		}
 		l.problem(key, "must be an integer without quotes, not %s", kind(v))
+	case *bool:
+		if b, ok := v.(bool); ok {
+			*target = b
+			return
+		}
+		l.problem(key, "must be true or false without quotes, not %s", kind(v))
+	case *Memory:
+		var err error
+		switch v := v.(type) {
+		case int64:
+			*target = Memory{Size: Size(v)}
+		case string:
+			*target, err = ParseMemory(v)
+		default:
+			err = fmt.Errorf("must be a size like \"512 MiB\" or a share like \"50%%\", not %s", kind(v))
+		}
+		if err != nil {
+			l.problem(key, "%v", err)
+		}
 	case *Size:
 		var err error
 		switch v := v.(type) {

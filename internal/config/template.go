@@ -75,11 +75,22 @@ func (m *Mail) UserMaildir(user, home string) (string, error) {
 }
 
 // ServerState is the directory of what belongs to no user: the lock, the self-signed certificate, a key.
-func (m *Mail) ServerState() string {
-	if !isTemplate(m.State) {
-		return filepath.Clean(m.State)
+func (m *Mail) ServerState() string { return fixed(m.State) }
+
+// Homes is the directory in which the mail of all users is whose entry in the passwd-file does not say otherwise.
+func (m *Mail) Homes() string {
+	if filepath.IsAbs(m.Maildir) {
+		return fixed(m.Maildir)
 	}
-	dir := m.State[:strings.IndexByte(m.State, '{')]
+	return fixed(m.Home)
+}
+
+// fixed is the directory in which the paths of a template are for all users: the template itself when all have the same.
+func fixed(template string) string {
+	if !isTemplate(template) {
+		return filepath.Clean(template)
+	}
+	dir := template[:strings.IndexByte(template, '{')]
 	return filepath.Clean(dir[:strings.LastIndexByte(dir, '/')+1])
 }
 

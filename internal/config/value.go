@@ -53,6 +53,37 @@ func (s Size) String() string {
 	return fmt.Sprintf("%d B", int64(s))
 }
 
+// Memory is an amount of memory: a size, or a share of what the machine or the control group has.
+type Memory struct {
+	Size    Size
+	Percent int // counts when Size is 0
+}
+
+// ParseMemory reads "512 MiB" or "50%".
+func ParseMemory(s string) (Memory, error) {
+	digits, share := strings.CutSuffix(strings.TrimSpace(s), "%")
+	if !share {
+		size, err := ParseSize(s)
+		if err != nil {
+			return Memory{}, fmt.Errorf("%q is neither a size like \"512 MiB\" nor a share like \"50%%\"", s)
+		}
+		return Memory{Size: size}, nil
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 16)
+	if err != nil || n < 1 || n > 100 {
+		return Memory{}, fmt.Errorf("%q is not a share of the memory, \"1%%\" to \"100%%\"", s)
+	}
+	return Memory{Percent: int(n)}, nil
+}
+
+// Of is the amount in octets, when there are total octets.
+func (m Memory) Of(total int64) int64 {
+	if m.Size > 0 {
+		return int64(m.Size)
+	}
+	return total / 100 * int64(m.Percent)
+}
+
 // ParseDuration reads a duration.
 func ParseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(s)

@@ -23,7 +23,7 @@ type Plan struct {
 	What     string // what is served, for people: a path
 	Version  string // shown to clients in ID
 	Hostname string
-	Config   *config.Config // Listen, Mail.Folders and Limits count
+	Config   *config.Config
 	State    *State
 	Cert     *tlsconf.Source
 	Auth     *auth.Service
@@ -32,6 +32,7 @@ type Plan struct {
 	Log      *slog.Logger
 
 	// Of a single Maildir only.
+	Maildir        string
 	User, Password string
 	PasswordFile   string // where a generated password is kept, "" when it was given
 	Created        bool   // the Maildir was made
@@ -78,6 +79,7 @@ func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []b
 func authOptions(c *config.Config, p *Plan, key []byte) auth.Options {
 	return auth.Options{
 		Plaintext: p.Policy, Mechanisms: c.Auth.Mechanisms, FailureDelay: time.Duration(c.Auth.FailureDelay),
+		FailuresFree: c.Auth.FailuresFree, LongestWait: time.Duration(c.Auth.LongestWait),
 		DefaultScheme: c.Auth.DefaultScheme, Key: key, Log: p.Log,
 	}
 }
@@ -108,6 +110,7 @@ type Single struct {
 	User     string // "": the operating system's name of the user
 	State    string // "": DefaultState
 	Password string // "": a generated one
+	Open     bool   // without a sandbox
 }
 
 // FromMaildir plans to serve one Maildir to one user. A Maildir that does not exist is made.
@@ -123,6 +126,7 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 		c.Mail.Folders = config.SpecialFolders("subscribe") // in a new house the rooms are furnished
 	}
 	c.Mail.Layout = layoutOf(root)
+	c.Sandbox.Landlock = !o.Open
 	if o.User == "" {
 		if o.User, err = loginName(); err != nil {
 			return nil, err
@@ -146,7 +150,7 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.What, p.User, p.Password, p.Created = root, o.User, o.Password, fresh
+	p.What, p.Maildir, p.User, p.Password, p.Created = root, root, o.User, o.Password, fresh
 	if p.Password == "" {
 		p.PasswordFile = filepath.Join(o.State, passwordName)
 		if p.Password, err = p.State.Password(); err != nil {

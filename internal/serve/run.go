@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"roost/internal/systemd"
 )
 
 // graceful is how long a stopping server waits for its sessions.
@@ -18,6 +20,7 @@ const graceful = 8 * time.Second
 // server is what serves a listener; *imap.Server.
 type server interface {
 	Serve(l net.Listener, implicitTLS bool) error
+	Connections() int
 	Shutdown(ctx context.Context) error
 }
 
@@ -26,8 +29,11 @@ type Listeners struct {
 	Plain, TLS []net.Listener
 }
 
-// Listen opens every address of the plan.
+// Listen opens every address of the plan, or takes the sockets that the service manager has opened instead.
 func (p *Plan) Listen() (*Listeners, error) {
+	if passed := systemd.Sockets(); passed != nil {
+		return take(passed)
+	}
 	ls := &Listeners{}
 	for _, group := range []struct {
 		addrs []string
@@ -42,6 +48,18 @@ func (p *Plan) Listen() (*Listeners, error) {
 			}
 			*group.into = append(*group.into, l)
 		}
+	}
+	return ls, nil
+}
+
+// take sorts passed sockets by their names.
+func take(passed map[string][]net.Listener) (*Listeners, error) {
+	ls := &Listeners{Plain: passed["imap"], TLS: passed["imaps"]}
+	delete(passed, "imap")
+	delete(passed, "imaps")
+	for name := range passed {
+		ls.Close()
+		return nil, fmt.Errorf("the service manager passed a socket named %q; name it imap or imaps with FileDescriptorName= in the socket unit", name)
 	}
 	return ls, nil
 }
@@ -74,13 +92,28 @@ func (ls *Listeners) Close() {
 // A clean stop returns nil.
 func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 	defer ls.Close()
+	if err := p.confine(); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
+	manager := systemd.NewNotifier(p.Log)
+	var alive <-chan time.Time // never, unless the service manager watches
+	every, err := systemd.Watchdog()
+	if err != nil {
+		return err
+	} else if every > 0 {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		alive = t.C
+	}
+
 	srv := p.newServer()
+	status := func() string { return fmt.Sprintf("Serving %s, %d connections", p.What, srv.Connections()) }
 	failed := make(chan error, len(ls.All()))
 	for _, l := range ls.Plain {
 		go func() { failed <- srv.Serve(l, false) }()
@@ -89,13 +122,17 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 		go func() { failed <- srv.Serve(l, true) }()
 	}
 	ready()
-	var err error
+	manager.Ready(status())
 	for running := true; running; {
 		select {
 		case <-hup:
 			p.Log.Info("SIGHUP: reading certificate and users again")
+			manager.Reloading()
 			p.Cert.Reload()
 			p.Auth.Reload()
+			manager.Ready(status())
+		case <-alive:
+			manager.Alive(status()) // the lock of the connections is free
 		case <-ctx.Done():
 			running = false
 		case err = <-failed:
@@ -107,6 +144,7 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 	}
 	stop() // a second signal ends the process at once
 	p.Log.Info("stopping")
+	manager.Stopping()
 	last, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
 	if serr := srv.Shutdown(last); serr != nil {
