@@ -58,8 +58,20 @@ func start(t *testing.T, env []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.Command(roost, args...), exited: make(chan error, 1)}
+	p := newProcess(t, exec.Command(roost, args...))
 	p.cmd.Env = append(os.Environ(), env...)
+	p.serve()
+	return p
+}
+
+func newProcess(t *testing.T, cmd *exec.Cmd) *process {
+	return &process{t: t, cmd: cmd, exited: make(chan error, 1)}
+}
+
+// serve runs the command until it says that it serves.
+func (p *process) serve() {
+	t := p.t
+	t.Helper()
 	p.cmd.Stderr = &p.errs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -75,12 +87,11 @@ func start(t *testing.T, env []string, args ...string) *process {
 		if m := regexp.MustCompile(`^roost: serving .* on (\S+?)(?:, (\S+))?$`).FindStringSubmatch(lines.Text()); m != nil {
 			p.plain, p.tls = m[1], m[2]
 			go func() { p.exited <- p.cmd.Wait() }()
-			return p
+			return
 		}
 	}
 	p.cmd.Wait()
-	t.Fatalf("roost %v did not serve:\n%s%s", args, p.out, p.errs.String())
-	return nil
+	t.Fatalf("%v did not serve:\n%s%s", p.cmd.Args, p.out, p.errs.String())
 }
 
 // stop asks the server to end and tells how long it took.
