@@ -43,6 +43,7 @@ var storeErrors = []struct {
 	{maildir.ErrFull, goimap.ResponseCodeOverQuota, "No space left"},
 	{maildir.ErrPermission, goimap.ResponseCodeNoPerm, "The file system does not permit this"},
 	{maildir.ErrLimit, goimap.ResponseCodeLimit, "A limit of the server was reached"},
+	{maildir.ErrMemory, goimap.ResponseCodeUnavailable, "The server is short of memory, try again later"},
 	{maildir.ErrTooBig, goimap.ResponseCodeTooBig, "Message is too big"},
 }
 
@@ -64,7 +65,7 @@ func (s *session) answer(c *command, err error) *response {
 			text := k.text
 			if k.err == maildir.ErrInvalidName || k.err == maildir.ErrCannot {
 				text = sentence(err) // says what is wrong with the name, and nothing of the server
-			} else if k.err == maildir.ErrPermission || k.err == maildir.ErrFull || k.err == maildir.ErrLocked {
+			} else if k.err == maildir.ErrPermission || k.err == maildir.ErrFull || k.err == maildir.ErrLocked || k.err == maildir.ErrMemory {
 				s.log.Warn("command failed", "command", c.name, "cause", err)
 			}
 			return &response{goimap.StatusResponseTypeNo, k.code, text}

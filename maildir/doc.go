@@ -25,13 +25,14 @@
 //	dovecot-uidlist.lock  the same between processes; held for milliseconds
 //	Mailbox.mu            the records in memory; never across a system call
 //
-// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone.
+// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held.
 //
 // # Files
 //
 //	tree.go listing.go create.go delete.go rename.go names.go   the mailboxes of a user; treewatch.go: who waits for changes of them
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
 //	open.go load.go                                             opening, keeping warm, closing a mailbox
+//	budget.go                                                   how much memory mailboxes take together
 //	mailbox.go meta.go api.go                                   what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go                  noticing what others did

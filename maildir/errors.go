@@ -15,5 +15,6 @@ var (
 	ErrFull        = errors.New("disk or quota full")                   // [OVERQUOTA]
 	ErrPermission  = errors.New("permission denied by the file system") // [NOPERM]
 	ErrLimit       = errors.New("limit reached")                        // [LIMIT]
+	ErrMemory      = errors.New("too much mail is in memory")           // [UNAVAILABLE]
 	ErrTooBig      = errors.New("message too big")                      // [TOOBIG]
 )

@@ -50,6 +50,7 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 	if meta != nil {
 		return meta, nil
 	}
+	defer m.store.opt.Budget.parse()()
 	f, err := m.OpenMessage(uid)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,12 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		m.refs++
 		s.mu.Unlock()
 		if first {
-			m.loadErr = m.load()
+			if m.loadErr = s.opt.Budget.admit(); m.loadErr == nil {
+				m.loadErr = m.load()
+			}
+			if m.loadErr == nil {
+				s.opt.Budget.use(m)
+			}
 			close(m.loaded)
 		} else {
 			<-m.loaded
@@ -91,19 +96,41 @@ func (m *Mailbox) broken() bool {
 
 // Release gives back what Store.Open returned.
 func (m *Mailbox) Release() {
-	s := m.store
+	s, octets := m.store, m.octets()
 	s.mu.Lock()
 	m.refs--
 	m.idle = time.Now()
-	last := m.refs == 0 && s.boxes[m.key] != m
+	unused := m.refs == 0
+	last := unused && s.boxes[m.key] != m
+	if unused && !last {
+		s.opt.Budget.rest(m, octets) // before anybody else can close it
+	}
 	s.mu.Unlock()
 	if last {
 		m.close() // nobody can open it any more
+	} else if unused {
+		s.opt.Budget.shrink()
+	}
+}
+
+// closeUnused closes a mailbox before its time, unless somebody uses it.
+func (m *Mailbox) closeUnused() {
+	s := m.store
+	s.mu.Lock()
+	unused := s.boxes[m.key] == m && m.refs == 0
+	if unused {
+		delete(s.boxes, m.key)
+		hub.remove(m) // who opens it again meanwhile is watched
+	}
+	s.mu.Unlock()
+	if unused {
+		m.close()
 	}
 }
 
 // close saves and frees a mailbox that nobody uses.
 func (m *Mailbox) close() {
+	defer m.store.opt.Budget.drop(m)
 	if m.loadErr == nil {
 		m.save()
 		m.unmark()

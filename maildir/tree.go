@@ -20,10 +20,11 @@ import (
 type Options struct {
 	Root        string // the Maildir
 	Layout      Layout
-	Separator   byte   // IMAP hierarchy separator, '/' or '.'
-	State       string // this user's state directory; everything in it can be rebuilt
-	Create      bool   // create Root when absent
-	MaxKeywords int    // per mailbox, 0: default
+	Separator   byte    // IMAP hierarchy separator, '/' or '.'
+	State       string  // this user's state directory; everything in it can be rebuilt
+	Create      bool    // create Root when absent
+	MaxKeywords int     // per mailbox, 0: default
+	Budget      *Budget // of all mail roots; nil: no bounds
 }
 
 // Layout is how mailboxes map to directories.
