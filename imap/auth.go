@@ -15,6 +15,8 @@ const maxSASL = 12 << 10
 
 var (
 	errShutdown   = &wire.FatalError{Text: "Server is shutting down"}
+	errUserLimit  = no(goimap.ResponseCodeLimit, "Too many connections of this user")
+	errTurnedAway = no(goimap.ResponseCodeUnavailable, "Too many connections, try again later")
 	errCancelled  = bad("Authentication cancelled")
 	errPlaintext  = no("PRIVACYREQUIRED", "Passwords are only accepted over TLS: use port 993 or STARTTLS")
 	errAuthFailed = no(goimap.ResponseCodeAuthenticationFailed, "Wrong user name or password")

@@ -99,6 +99,8 @@ func (s *session) scan(pl *plan, cands []uint32, order scanOrder) ([]uint32, err
 	workers := runtime.GOMAXPROCS(0)
 	if pl.root.cost <= levelFill {
 		sc.size, workers = scanChunk, 1
+	} else {
+		sc.tokens, sc.ended = s.srv.tokens, ctx.Done()
 	}
 	sc.chunks = (len(cands) + sc.size - 1) / sc.size
 	sc.hits = make([][]uint32, sc.chunks)
@@ -140,6 +142,8 @@ type scanner struct {
 	size   int // of a chunk
 	chunks int
 	stop   func() bool
+	tokens chan struct{}   // one is needed to read messages; nil: none are read
+	ended  <-chan struct{} // stop says true
 
 	next  atomic.Int64 // chunk to be taken, counted in the order of the scan
 	bound atomic.Int64 // no chunk after this one can matter
@@ -154,34 +158,46 @@ func (sc *scanner) work() {
 	p := &probe{pl: sc.pl, box: sc.box, metas: sc.box.NewMetaReader(), stop: sc.stop, known: make([]tri, len(sc.pl.leaves))}
 	defer p.metas.Close()
 	defer p.close()
-	var recs []maildir.Record
-	for !sc.stop() {
-		n := sc.next.Add(1) - 1
-		if n >= int64(sc.chunks) || n > sc.bound.Load() {
-			break
-		}
-		i := int(n)
-		if sc.order == scanLast {
-			i = sc.chunks - 1 - i
-		}
-		recs = sc.box.Records(sc.cands[i*sc.size:min(len(sc.cands), (i+1)*sc.size)], recs[:0])
-		if sc.order == scanLast {
-			slices.Reverse(recs)
-		}
-		for j := range recs {
-			if !p.match(&recs[j]) {
-				continue
-			}
-			sc.hits[n] = append(sc.hits[n], recs[j].UID)
-			if sc.order != scanAll {
-				sc.lower(n)
-				break
-			}
-		}
+	for sc.chunk(p) {
 	}
 	if p.err != nil {
 		sc.fail(p.err)
 	}
+}
+
+// chunk takes the next chunk; false when there is none, or no need for one. Workers of all sessions take turns, chunk by chunk.
+func (sc *scanner) chunk(p *probe) bool {
+	if sc.tokens != nil {
+		select {
+		case sc.tokens <- struct{}{}:
+			defer func() { <-sc.tokens }()
+		case <-sc.ended:
+			return false
+		}
+	}
+	n := sc.next.Add(1) - 1
+	if sc.stop() || n >= int64(sc.chunks) || n > sc.bound.Load() {
+		return false
+	}
+	i := int(n)
+	if sc.order == scanLast {
+		i = sc.chunks - 1 - i
+	}
+	p.recs = sc.box.Records(sc.cands[i*sc.size:min(len(sc.cands), (i+1)*sc.size)], p.recs[:0])
+	if sc.order == scanLast {
+		slices.Reverse(p.recs)
+	}
+	for j := range p.recs {
+		if !p.match(&p.recs[j]) {
+			continue
+		}
+		sc.hits[n] = append(sc.hits[n], p.recs[j].UID)
+		if sc.order != scanAll {
+			sc.lower(n)
+			break
+		}
+	}
+	return true
 }
 
 // lower tells the other workers that chunks after n are of no interest.

@@ -66,7 +66,7 @@ func put(t testing.TB, box *maildir.Mailbox, mail []known, raw []string) {
 
 // searchSession is as much of a session as SEARCH needs.
 func searchSession(box *maildir.Mailbox) *session {
-	return &session{conn: &timedConn{}, ctx: context.Background(), log: slog.New(slog.DiscardHandler), view: newView(box, true)}
+	return &session{srv: &Server{}, conn: &timedConn{}, ctx: context.Background(), log: slog.New(slog.DiscardHandler), view: newView(box, true)}
 }
 
 func (s *session) mustSearch(t testing.TB, key wire.SearchKey, ret wire.SearchReturn) []uint32 {

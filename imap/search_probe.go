@@ -17,7 +17,8 @@ type probe struct {
 	metas *maildir.MetaReader
 	stop  func() bool // the client is gone
 	level level
-	known []tri // by leaf
+	known []tri            // by leaf
+	recs  []maildir.Record // of the chunk
 
 	rec      *maildir.Record
 	meta     *message.Meta

@@ -1,12 +1,14 @@
 package imap
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -38,9 +40,12 @@ type Limits struct {
 	Line        int           // octets of a command line without literals; 64 KiB + some
 	Literal     int           // octets of a literal that is held in memory
 	Command     int           // octets of a command with its literals
+	Commands    int64         // octets of the commands of all connections together, beyond what each may always have
+	Searching   int           // goroutines that read messages for SEARCH, of all connections together
 	Depth       int           // nesting of parentheses, NOT and OR
 	Append      int64         // octets of a message (APPENDLIMIT)
 	Connections int           // in all
+	BeforeLogin int           // that have not logged in: the oldest one goes when there is another
 	PerUser     int           // of one user
 	PerAddress  int           // from one address
 	Notify      int           // mailboxes that one client is told about (NOTIFY), which are kept open
@@ -59,10 +64,15 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Literal, 1<<20)
 	def(&l.Command, 4<<20)
 	def(&l.Depth, 1000)
+	def(&l.Searching, 2*runtime.GOMAXPROCS(0))
 	def(&l.Connections, 5000)
+	def(&l.BeforeLogin, 1000)
 	def(&l.PerUser, 100)
 	def(&l.PerAddress, 200)
 	def(&l.Notify, 1000)
+	if l.Commands == 0 {
+		l.Commands = 256 << 20
+	}
 	if l.Append == 0 {
 		l.Append = 100 << 20
 	}
@@ -83,8 +93,8 @@ func (l Limits) beforeLogin() wire.Limits {
 	return wire.Limits{Line: 8 << 10, Literal: 4 << 10, Command: 16 << 10, Depth: 20, Discard: 64 << 10}
 }
 
-func (l Limits) afterLogin() wire.Limits {
-	return wire.Limits{Line: l.Line, Literal: l.Literal, Command: l.Command, Depth: l.Depth, Discard: 2*l.Append + 1<<20}
+func (l Limits) afterLogin(b *wire.Budget) wire.Limits {
+	return wire.Limits{Line: l.Line, Literal: l.Literal, Command: l.Command, Depth: l.Depth, Budget: b, Discard: 2*l.Append + 1<<20}
 }
 
 // Options configure a Server.
@@ -106,6 +116,8 @@ type Options struct {
 type Server struct {
 	opt    Options
 	log    *slog.Logger
+	memory *wire.Budget    // of commands
+	tokens chan struct{}   // one for each goroutine that reads messages for SEARCH
 	ctx    context.Context // ends when Shutdown begins: nothing new is begun, nobody waits any more
 	cancel context.CancelFunc
 	cut    context.Context // ends when Shutdown has waited long enough: what still runs is broken off
@@ -114,6 +126,7 @@ type Server struct {
 	mu        sync.Mutex // protects what follows
 	listeners map[net.Listener]struct{}
 	conns     map[*session]struct{}
+	strangers list.List // of *session that have not logged in, oldest first
 	byAddr    map[netip.Prefix]int
 	byUser    map[string]int
 	wg        sync.WaitGroup // sessions
@@ -134,7 +147,8 @@ func NewServer(opt Options) *Server {
 	if opt.AllowPlaintext == nil {
 		opt.AllowPlaintext = netip.Addr.IsLoopback
 	}
-	s := &Server{opt: opt, log: opt.Log, listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
+	s := &Server{opt: opt, log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
+		listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
 		byAddr: map[netip.Prefix]int{}, byUser: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cut, s.cutOff = context.WithCancel(context.Background())
@@ -200,6 +214,7 @@ func (srv *Server) start(c net.Conn, implicitTLS bool) {
 	default:
 		srv.conns[s] = struct{}{}
 		srv.byAddr[customer(s.remote)]++
+		srv.greet(s)
 		srv.wg.Add(1)
 	}
 	srv.mu.Unlock()
@@ -233,6 +248,7 @@ func (srv *Server) forget(s *session) {
 	addr := customer(s.remote)
 	srv.mu.Lock()
 	delete(srv.conns, s)
+	srv.acquaint(s)
 	if srv.byAddr[addr]--; srv.byAddr[addr] <= 0 {
 		delete(srv.byAddr, addr)
 	}
@@ -257,22 +273,51 @@ func customer(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// enter counts a login; false when the user has too many connections.
-func (srv *Server) enter(user string) bool {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.byUser[user] >= srv.opt.Limits.PerUser {
+// greet counts a session that has not logged in. When there are too many the oldest one has to go, as if its time were up: who
+// means it logs in sooner than a flood fills the list. Called with mu held.
+func (srv *Server) greet(s *session) {
+	if srv.strangers.Len() >= srv.opt.Limits.BeforeLogin {
+		oldest := srv.strangers.Front().Value.(*session)
+		srv.acquaint(oldest)
+		oldest.conn.interrupt()
+		oldest.log.Warn("closing", "cause", "too many connections that have not logged in")
+	}
+	s.stranger = srv.strangers.PushBack(s)
+}
+
+// acquaint takes a session out of the list of those that have not logged in; false when it is not there. Called with mu held.
+func (srv *Server) acquaint(s *session) bool {
+	if s.stranger == nil {
 		return false
 	}
-	srv.byUser[user]++
+	srv.strangers.Remove(s.stranger)
+	s.stranger = nil
 	return true
 }
 
-func (srv *Server) leave(user string) {
+// enter counts a login; errUserLimit when the user has too many connections, errTurnedAway when the session had to go meanwhile.
+func (srv *Server) enter(s *session, user string) error {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.byUser[user] >= srv.opt.Limits.PerUser {
+		return errUserLimit
+	}
+	if !srv.acquaint(s) {
+		return errTurnedAway
+	}
+	srv.byUser[user]++
+	return nil
+}
+
+// leave undoes enter. A session that is not over counts as one that has not logged in again.
+func (srv *Server) leave(s *session, user string) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.byUser[user]--; srv.byUser[user] <= 0 {
 		delete(srv.byUser, user)
+	}
+	if s.ctx.Err() == nil {
+		srv.greet(s)
 	}
 }
 

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -58,6 +59,8 @@ type session struct {
 	named     bool      // what the client says of itself is in the log
 	ending    bool      // after this command the connection is closed
 	lastAlive time.Time // when keepalive looked at the connection last
+
+	stranger *list.Element // of Server.strangers, nil once logged in; protected by Server.mu
 }
 
 func newSession(srv *Server, c net.Conn) *session {
@@ -94,6 +97,7 @@ func (s *session) close() {
 		_ = s.tls.CloseWrite()
 	}
 	s.conn.Close()
+	s.rd.Done()
 	s.logout()
 }
 
@@ -123,6 +127,7 @@ func (s *session) next() error {
 		if s.state != notAuthenticated {
 			s.conn.limit(time.Time{}, s.srv.opt.Limits.Idle)
 		}
+		s.rd.Done() // who waits holds no memory
 		if s.notify != nil {
 			if err := s.awaitNotify(false); err != nil {
 				return err
@@ -137,10 +142,15 @@ func (s *session) next() error {
 	f, err := s.rd.ReadCommand(s.continuation)
 	var syntax *wire.SyntaxError
 	if errors.As(err, &syntax) {
-		if s.enc.Raw(tagOf(syntax.Tag)); syntax.Code != "" {
-			s.enc.Raw(" BAD [").Raw(syntax.Code).Raw("] ")
-		} else {
+		switch s.enc.Raw(tagOf(syntax.Tag)); syntax.Code {
+		case "":
 			s.enc.Raw(" BAD ")
+		case wire.Unavailable:
+			s.enc.Raw(" NO [").Raw(syntax.Code).Raw("] ").Raw(syntax.Text).CRLF()
+			s.log.Warn("a command was refused, no room for it (limits.memory)")
+			return nil
+		default:
+			s.enc.Raw(" BAD [").Raw(syntax.Code).Raw("] ")
 		}
 		s.enc.Raw(syntax.Text).CRLF()
 		return s.mistake()
@@ -250,19 +260,19 @@ func (s *session) request() auth.Request {
 
 // login makes the session an authenticated one.
 func (s *session) login(u *auth.User) error {
-	if !s.srv.enter(u.Name) {
-		return no(goimap.ResponseCodeLimit, "Too many connections of this user")
+	if err := s.srv.enter(s, u.Name); err != nil {
+		return err
 	}
 	mail, release, err := s.srv.opt.Open(u)
 	if err != nil {
-		s.srv.leave(u.Name)
+		s.srv.leave(s, u.Name)
 		s.log.Error("cannot open the mail of a user", "user", u.Name, "cause", err)
 		return no(goimap.ResponseCodeUnavailable, "Mail cannot be opened, ask the administrator to look at the log")
 	}
 	s.user, s.mail, s.release = u, mail, release
 	s.state = authenticated
 	s.mistakes = 0
-	s.rd.SetLimits(s.srv.opt.Limits.afterLogin())
+	s.rd.SetLimits(s.srv.opt.Limits.afterLogin(s.srv.memory))
 	s.log = s.logger(u.Name)
 	s.createFolders()
 	return nil
@@ -276,7 +286,7 @@ func (s *session) logout() {
 		return
 	}
 	s.release()
-	s.srv.leave(s.user.Name)
+	s.srv.leave(s, s.user.Name)
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
 	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
 	s.state = notAuthenticated

@@ -12,11 +12,12 @@ import (
 
 // Limits bound what a Reader accepts. Sizes in octets.
 type Limits struct {
-	Line    int   // one line, literals not counted
-	Literal int   // one literal held in memory (not an appended message)
-	Command int   // a whole command with its literals
-	Depth   int   // parentheses, NOT, OR
-	Discard int64 // how much of one refused command is read and thrown away before giving up; 0 is 1 GiB
+	Line    int     // one line, literals not counted
+	Literal int     // one literal held in memory (not an appended message)
+	Command int     // a whole command with its literals
+	Depth   int     // parentheses, NOT, OR
+	Budget  *Budget // of all connections together; nil: none
+	Discard int64   // how much of one refused command is read and thrown away before giving up; 0 is 1 GiB
 }
 
 const (
@@ -36,6 +37,7 @@ type Reader struct {
 	buf       []byte // the command: lines without their ends and literals, CRLF between an announcement and its octets
 	tail      []byte // the end of a line that was too long
 	discarded int64  // octets of the current command thrown away
+	taken     int    // octets from lim.Budget
 
 	stage stage   // see literal.go
 	open  Literal // the message literal announced last
@@ -56,7 +58,14 @@ func NewReader(r io.Reader, lim Limits) *Reader {
 }
 
 // SetLimits changes the limits, e.g. after login.
-func (r *Reader) SetLimits(lim Limits) { r.lim = lim }
+func (r *Reader) SetLimits(lim Limits) {
+	taken := r.taken
+	r.release()
+	r.lim = lim
+	if r.lim.Budget.take(taken) {
+		r.taken = taken
+	}
+}
 
 // Reset goes on with another stream (after STARTTLS or COMPRESS) and drops everything buffered: what was sent in the clear behind
 // STARTTLS must not be executed (CVE-2021-33515).
@@ -72,6 +81,39 @@ func (r *Reader) Buffered() int { return r.br.Buffered() }
 func (r *Reader) Peek() error {
 	_, err := r.br.Peek(1)
 	return err
+}
+
+// Done gives back the memory of the last command, before the reader waits for the next one or is no longer used; its Frame is no longer good.
+func (r *Reader) Done() {
+	if cap(r.buf) > keepBuffer {
+		r.buf = nil
+	}
+	r.buf = r.buf[:0]
+	r.release()
+}
+
+// release gives back what was taken of the budget.
+func (r *Reader) release() {
+	r.lim.Budget.give(r.taken)
+	r.taken = 0
+}
+
+// room tells whether the budget allows n more octets in r.buf, and takes them.
+func (r *Reader) room(n int) bool {
+	more := len(r.buf) + n - keepBuffer - r.taken
+	if more <= 0 {
+		return true
+	}
+	if !r.lim.Budget.take(more) {
+		return false
+	}
+	r.taken += more
+	return true
+}
+
+// errShort is the refusal of a command for which there is no room.
+func errShort() *SyntaxError {
+	return &SyntaxError{Text: "The server is short of memory, try again later", Code: Unavailable}
 }
 
 // ReadCommand reads one whole command with its literals. cont is called to write the continuation line of a
@@ -126,10 +168,7 @@ func (r *Reader) ReadLine(max int) ([]byte, error) {
 // begin forgets the last command.
 func (r *Reader) begin() {
 	r.discarded = 0
-	if cap(r.buf) > keepBuffer {
-		r.buf = nil
-	}
-	r.buf = r.buf[:0]
+	r.Done()
 }
 
 // firstLine reads the first line of a command, which may be preceded by some empty ones.
@@ -152,6 +191,7 @@ func (r *Reader) firstLine() ([]byte, *SyntaxError, error) {
 // The error is io.EOF if there was no octet at all.
 func (r *Reader) line(max int) ([]byte, *SyntaxError, error) {
 	start, long := len(r.buf), false
+	why := &SyntaxError{Text: "line too long", Code: "TOOBIG"}
 	for {
 		chunk, err := r.br.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
@@ -165,6 +205,9 @@ func (r *Reader) line(max int) ([]byte, *SyntaxError, error) {
 			long = true
 			r.tail = append(r.tail[:0], last(r.buf[start:], tailLength)...)
 			r.buf = append(r.buf, chunk[:room]...) // the tag is in here
+		} else if !long && !r.room(len(chunk)) {
+			long, why = true, errShort()
+			r.tail = append(r.tail[:0], last(r.buf[start:], tailLength)...)
 		}
 		if long {
 			if err := r.spend(int64(len(chunk))); err != nil {
@@ -180,7 +223,7 @@ func (r *Reader) line(max int) ([]byte, *SyntaxError, error) {
 		}
 	}
 	if long {
-		return trimEnd(r.tail), &SyntaxError{Text: "line too long", Code: "TOOBIG"}, nil
+		return trimEnd(r.tail), why, nil
 	}
 	line := trimEnd(r.buf[start:])
 	r.buf = r.buf[:start+len(line)]
@@ -248,6 +291,9 @@ func (r *Reader) collect(name string, args int, line []byte, cont func() error) 
 		}
 		if lit.Size > int64(r.lim.Literal) || lit.Size > int64(r.lim.Command-len(r.buf)) {
 			return line, &SyntaxError{Text: "literal too large", Code: "TOOBIG"}, nil
+		}
+		if !r.room(int(lit.Size) + len("\r\n")) { // before it is asked for
+			return line, errShort(), nil
 		}
 		if !lit.NonSync {
 			if err := cont(); err != nil {

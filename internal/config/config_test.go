@@ -36,6 +36,38 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// The table in README.md names every key, under its section.
+func TestReadmeNamesKeys(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 {
+			continue
+		}
+		table := ""
+		for _, m := range regexp.MustCompile("`([a-z_.\\[\\]]+)`").FindAllStringSubmatch(cells[1], -1) {
+			key := strings.NewReplacer("[[", "", "]]", "").Replace(m[1])
+			if at, _, ok := cut(key); ok && key != "mail.folder" {
+				table = at
+			} else if key == "mail.folder" {
+				table = key
+			} else {
+				key = join(table, key)
+			}
+			named[key] = true
+		}
+	}
+	for _, key := range Keys() {
+		if !named[key] {
+			t.Errorf("README.md does not name %s", key)
+		}
+	}
+}
+
 func TestEmptyFileIsDefault(t *testing.T) {
 	c, err := Parse("x", nil)
 	if err != nil {
@@ -81,6 +113,16 @@ idle_time = "1h30m"
 	for _, s := range []string{"", "x", "-1", "1.5 MiB", "1 XB", "9223372036854775807 KiB", "99999999999999999999"} {
 		if got, err := ParseSize(s); err == nil {
 			t.Errorf("%q: %d", s, got)
+		}
+	}
+	for s, want := range map[string]int64{"50%": 500, "100 %": 1000, "512MB": 512e6, "1 GiB": 1 << 30} {
+		if got, err := ParseMemory(s); err != nil || got.Of(1000) != want {
+			t.Errorf("%q: %+v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "0%", "101%", "-1%", "%", "x%", "1.5%", "lots"} {
+		if got, err := ParseMemory(s); err == nil {
+			t.Errorf("%q: %+v", s, got)
 		}
 	}
 	for s, want := range map[Size]string{100 << 20: "100 MiB", 8192: "8 KiB", 1000: "1000 B", 0: "0 B"} {

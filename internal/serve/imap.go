@@ -23,8 +23,9 @@ func (p *Plan) newServer() server {
 		AllowPlaintext: func(remote netip.Addr) bool { return p.Policy.Allows(auth.Request{Remote: remote}) },
 		Folders:        folders,
 		Limits: imap.Limits{
-			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Depth: l.Nesting, Append: int64(l.Append),
-			Connections: l.Connections, PerUser: l.ConnectionsPerUser, PerAddress: l.ConnectionsPerAddress,
+			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Commands: p.memory.commands,
+			Searching: p.memory.working, Depth: l.Nesting, Append: int64(l.Append),
+			Connections: l.Connections, BeforeLogin: l.ConnectionsLogin, PerUser: l.ConnectionsPerUser, PerAddress: l.ConnectionsPerAddress,
 			Login: time.Duration(l.LoginTime), Idle: time.Duration(l.IdleTime), Write: time.Duration(l.WriteTime),
 		},
 		Log: p.Log,

@@ -31,6 +31,9 @@ type Plan struct {
 	Stores   *Stores
 	Log      *slog.Logger
 
+	memory shares
+	budget *maildir.Budget
+
 	// Of a single Maildir only.
 	Maildir        string
 	User, Password string
@@ -55,6 +58,7 @@ func Hostname(configured string) string {
 // open does what both kinds of plan begin with.
 func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []byte, err error) {
 	p = &Plan{Config: c, Hostname: Hostname(c.Hostname), Log: log}
+	p.limitMemory()
 	if p.Policy, err = auth.ParsePlaintext(c.Auth.Plaintext); err != nil {
 		return nil, nil, err
 	}
@@ -79,7 +83,7 @@ func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []b
 func authOptions(c *config.Config, p *Plan, key []byte) auth.Options {
 	return auth.Options{
 		Plaintext: p.Policy, Mechanisms: c.Auth.Mechanisms, FailureDelay: time.Duration(c.Auth.FailureDelay),
-		FailuresFree: c.Auth.FailuresFree, LongestWait: time.Duration(c.Auth.LongestWait),
+		FailuresFree: c.Auth.FailuresFree, LongestWait: time.Duration(c.Auth.LongestWait), Hashing: p.memory.hashing,
 		DefaultScheme: c.Auth.DefaultScheme, Key: key, Log: p.Log,
 	}
 }
@@ -98,7 +102,11 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 		return nil, err
 	}
 	p.What = "the users of " + c.Auth.PasswdFile
-	p.Stores = NewStores(func(u *auth.User) (maildir.Options, error) { return locate(&c.Mail, c.Limits.Keywords, u) }, log)
+	p.Stores = NewStores(func(u *auth.User) (maildir.Options, error) {
+		o, err := locate(&c.Mail, c.Limits.Keywords, u)
+		o.Budget = p.budget
+		return o, err
+	}, log)
 	return p, nil
 }
 
@@ -161,6 +169,7 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	p.Auth = auth.NewSingle(p.User, p.Password, authOptions(c, p, key))
 	options := maildir.Options{
 		Root: root, Separator: c.Mail.SeparatorByte(), State: filepath.Join(o.State, "mail"), Create: true, MaxKeywords: c.Limits.Keywords,
+		Budget: p.budget,
 	}
 	if c.Mail.Layout == "fs" {
 		options.Layout = maildir.FS

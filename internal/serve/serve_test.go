@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"roost/internal/auth"
@@ -229,6 +230,45 @@ func TestExamine(t *testing.T) {
 		}
 		if err == nil && layoutOf(root) != c.layout {
 			t.Errorf("%s: layout %s", name, layoutOf(root))
+		}
+	}
+}
+
+func TestAvailableMemory(t *testing.T) {
+	const meminfo = "MemTotal:       16000000 kB\nMemFree:         1000000 kB\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"nothing said":    {nil, unknownMemory},
+		"machine":         {map[string]string{"proc/meminfo": meminfo}, 16000000 << 10},
+		"no limit":        {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n"}, 16000000 << 10},
+		"version 2":       {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "1000000\n"}, 1000000},
+		"a group above":   {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/memory.max": "5\n"}, 5},
+		"a container":     {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "7\n"}, 7},
+		"version 1":       {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "5:cpu:/x\n4:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9\n"}, 9},
+		"1 without limit": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "4:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9223372036854771712\n"}, 16000000 << 10},
+		"nonsense":        {map[string]string{"proc/meminfo": "MemTotal: x kB\n", "proc/self/cgroup": "0:/\n::\n\n4:memory:../../x\n", "sys/fs/cgroup/memory.max": "-1"}, unknownMemory},
+	} {
+		root := fstest.MapFS{}
+		for file, text := range c.files {
+			root[file] = &fstest.MapFile{Data: []byte(text)}
+		}
+		if got := available(root); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// Whatever the ceiling, nothing is zero, and what is held for long stays below it.
+func TestShares(t *testing.T) {
+	for _, ceiling := range []int64{32 << 20, 64 << 20, 512 << 20, 16 << 30, 1 << 40} {
+		s := share(ceiling)
+		if s.connections < 64 || s.hashing < 1 || s.working < 1 || s.warm < 1<<20 || s.warm >= s.mailboxes || s.commands < 4<<20 {
+			t.Errorf("%d: too little for somebody: %+v", ceiling, s)
+		}
+		if held := s.commands + s.mailboxes + int64(s.connections)*connectionOctets; held > ceiling {
+			t.Errorf("%d: %d may be held: %+v", ceiling, held, s)
 		}
 	}
 }
