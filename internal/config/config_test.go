@@ -154,6 +154,10 @@ func TestMistakes(t *testing.T) {
 		{"[mail]\n[[mail.folder]]\nname = 'a'\n[[mail.folder]]\nname = 'b'\nuse = 1\n", []string{`^f:6: mail.folder\[1\].use: unknown key`}},
 		{"[mail]\nfolder = 'x'\n", []string{`^f:2: mail.folder: must be written as \[\[mail.folder\]\]`}},
 		{"[mail]\nfolder = ['x']\n", []string{`^f:2: mail.folder\[0\]: must be a table, not a string`}},
+		{"[sandbox]\nlandlock = 'no'\n[limits]\nmemory = 'half'\n", []string{
+			`^f:2: sandbox.landlock: must be true or false without quotes, not a string$`,
+			`^f:4: limits.memory: "half" is neither a size like "512 MiB" nor a share like "50%"$`,
+		}},
 		{"hostname = 1979-05-27\n", []string{`^f:1: hostname: must be a string in quotes, not a date$`}},
 	} {
 		_, err := Parse("f", []byte(c.file))
@@ -218,6 +222,22 @@ format = "xml"
 		`^f:20: auth.passwd_file: `, `^f:21: auth.plaintext: `, `^f:22: auth.mechanisms: `, `^f:23: auth.failure_delay: `,
 		`^f:25: limits.line: 10 octets is too little`, `^f:26: limits.idle_time: `, `^f:27: limits.connections: `, `^f:28: limits.nesting: `,
 		`^f:30: log.level: `, `^f:31: log.format: `,
+	})
+	c, err = Parse("f", []byte(`[auth]
+failures_free = -1
+longest_wait = "2h"
+[limits]
+memory = "1 MiB"
+connections_before_login = 0
+[sandbox]
+paths = ["/a", "b"]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "check", c.Check(), []string{
+		`^f:2: auth.failures_free: `, `^f:3: auth.longest_wait: `, `^f:5: limits.memory: 1048576 octets is too little`, `^f:6: limits.connections_before_login: `,
+		`^f:8: sandbox.paths: "b" must be an absolute path`,
 	})
 	c = Default()
 	c.Listen = Listen{}
