@@ -190,6 +190,10 @@ func TestServeMaildir(t *testing.T) {
 		}
 	}
 
+	if got := privileges(t, p.cmd.Process.Pid); landlocked() && got != "1" {
+		t.Errorf("not in a sandbox: NoNewPrivs %s", got)
+	}
+
 	// Nobody else takes the same state.
 	second := exec.Command(p.cmd.Path, args...)
 	out, err := second.CombinedOutput()
@@ -213,7 +217,10 @@ func TestServeMaildir(t *testing.T) {
 		t.Errorf("password or certificate changed:\n%s", again.out)
 	}
 	again.stop()
-	given := start(t, []string{"ROOST_PASSWORD=from the environment"}, args...)
+	given := start(t, []string{"ROOST_PASSWORD=from the environment"}, append(args, "--no-sandbox")...)
+	if got, ours := privileges(t, given.cmd.Process.Pid), privileges(t, os.Getpid()); got != ours {
+		t.Errorf("in a sandbox with --no-sandbox: NoNewPrivs %s, ours %s", got, ours)
+	}
 	if strings.Contains(given.out, "from the environment") || strings.Contains(given.out, "new and empty") {
 		t.Errorf("%s", given.out)
 	}

@@ -37,16 +37,23 @@ func (p *Plan) sandboxed() (sandbox.Paths, error) {
 		err := add(p.Maildir)
 		return paths, err
 	}
-	if err := add(p.Config.Mail.Homes()); err != nil {
-		return paths, err
+	homes, users := p.Config.Mail.Homes(), p.Auth.Users()
+	if _, err := os.Stat(homes); err == nil || len(users) == 0 { // not made when all users have homes of their own
+		if err := add(homes); err != nil {
+			return paths, err
+		}
 	}
-	for _, u := range p.Auth.Users() {
+	for _, u := range users {
 		o, err := p.Stores.locate(u)
 		if err != nil {
 			continue // the log says so when the user logs in
 		}
 		// The directory that the Maildir is in, so that it can be made, and be replaced by one from a backup.
-		if err := add(filepath.Dir(o.Root)); err != nil {
+		dir := filepath.Dir(o.Root)
+		if sandbox.Below(homes, o.Root) {
+			dir = homes
+		}
+		if err := add(dir); err != nil {
 			p.Log.Error("the mail of a user cannot be reached", "user", u.Name, "err", err)
 		}
 	}

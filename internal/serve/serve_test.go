@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -270,5 +271,56 @@ func TestShares(t *testing.T) {
 		if held := s.commands + s.mailboxes + int64(s.connections)*connectionOctets; held > ceiling {
 			t.Errorf("%d: %d may be held: %+v", ceiling, held, s)
 		}
+	}
+}
+
+func TestSandboxPaths(t *testing.T) {
+	for name, c := range map[string]struct {
+		users       string
+		write, read []string // below the test's directory
+	}{
+		"templates":     {"alice:{PLAIN}a\n", []string{"state", "mail"}, []string{"etc"}},
+		"homes":         {"bob:{PLAIN}b::::DIR/homes/bob::\n", []string{"state", "homes/bob"}, []string{"etc"}},
+		"both":          {"alice:{PLAIN}a\nbob:{PLAIN}b::::DIR/homes/bob::\n", []string{"state", "mail", "homes/bob"}, []string{"etc"}},
+		"below":         {"bob:{PLAIN}b::::DIR/mail/x/y/bob::\n", []string{"state", "mail"}, []string{"etc"}},
+		"not served":    {"alice:{PLAIN}a\neve:{PLAIN}b::::::userdb_mail=mbox:/x\n", []string{"state", "mail"}, []string{"etc"}},
+		"nobody at all": {"# none\n", []string{"state", "mail"}, []string{"etc"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			in := func(elem ...string) string { return filepath.Join(append([]string{dir}, elem...)...) }
+			if err := os.Mkdir(in("etc"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(in("etc", "users"), []byte(strings.ReplaceAll(c.users, "DIR", dir)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			conf := config.Default()
+			conf.Auth.PasswdFile, conf.Mail.Home, conf.Mail.State = in("etc", "users"), in("mail", "{user}"), in("state")
+			p, err := FromConfig(conf, quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			got, err := p.sandboxed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, list := range [][2][]string{{got.Write, c.write}, {got.Read, c.read}} {
+				var want []string
+				for _, path := range list[1] {
+					want = append(want, in(path))
+				}
+				slices.Sort(list[0])
+				slices.Sort(want)
+				if !slices.Equal(list[0], want) {
+					t.Errorf("paths %v, want %v", list[0], want)
+				}
+			}
+			// A rule needs a directory; what nobody needs is not made.
+			if _, err := os.Stat(in("mail")); (err == nil) != slices.Contains(c.write, "mail") {
+				t.Errorf("mail: %v", err)
+			}
+		})
 	}
 }
