@@ -64,7 +64,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Literal, 1<<20)
 	def(&l.Command, 4<<20)
 	def(&l.Depth, 1000)
-	def(&l.Searching, 2*runtime.GOMAXPROCS(0))
+	def(&l.Searching, 16*runtime.GOMAXPROCS(0))
 	def(&l.Connections, 5000)
 	def(&l.BeforeLogin, 1000)
 	def(&l.PerUser, 100)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -12,13 +13,14 @@ const (
 	firstWait    = 500 * time.Millisecond // doubled for each further failure
 	forgetAfter  = 30 * time.Second       // one failure is forgotten each
 	keptFailures = 20                     // more are not counted, beside those that are free
+	together     = 8                      // tries of a failing address at the same time; more wait as long as if they came one after another
 	maxAddresses = 10_000
 )
 
 // backoff remembers which remote addresses fail to log in. Each waits for its own failures only. Safe for concurrent use.
 type backoff struct {
 	now     func() time.Time
-	free    int           // failures without any wait before the next try
+	free    int           // with so many failures, at least 1, an address has to wait before its next try
 	longest time.Duration // wait
 
 	mu    sync.Mutex // protects addrs and the counters in it; never held while waiting
@@ -33,7 +35,7 @@ type address struct {
 }
 
 func newBackoff(free int, longest time.Duration) *backoff {
-	return &backoff{now: time.Now, free: free, longest: longest, addrs: map[netip.Prefix]*address{}}
+	return &backoff{now: time.Now, free: max(free, 1), longest: longest, addrs: map[netip.Prefix]*address{}}
 }
 
 // keyOf takes an IPv6 customer's whole /64 for one address.
@@ -108,11 +110,11 @@ func (b *backoff) leave(from netip.Addr, a *address, failed, ok bool) {
 func (b *backoff) wait(a *address) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := int(a.score(b.now())) - b.free
+	over := int(math.Ceil(a.score(b.now()))) - b.free
 	if over < 0 {
 		return 0
 	}
-	return min(b.longest, firstWait<<min(over, 10))
+	return min(b.longest, firstWait<<min(over, 10)) * time.Duration(1+(a.users-1)/together)
 }
 
 // pause waits, or returns ctx's error when that ends first.

@@ -16,7 +16,7 @@ type Options struct {
 	Plaintext     Plaintext
 	Mechanisms    []string      // offered ones, in order of preference; nil: AllMechanisms
 	FailureDelay  time.Duration // before a failure is answered
-	FailuresFree  int           // failures of one address without a wait before its next try
+	FailuresFree  int           // with so many failures an address has to wait before its next try; less than 1 is 1
 	LongestWait   time.Duration // before a try of an address that keeps failing; 0: none waits
 	Hashing       int           // passwords hashed at the same time, of which one takes up to 64 MiB as `roost user` hashes; 0: by processors
 	DefaultScheme string        // of passwords in the passwd-file that name none; "": CRYPT

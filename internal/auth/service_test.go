@@ -239,6 +239,15 @@ func TestHashingIsBounded(t *testing.T) {
 	}
 }
 
+func TestHashingOption(t *testing.T) {
+	if s := newService(Options{Hashing: 1}); cap(s.hashing) != 1 {
+		t.Errorf("%d passwords are hashed at the same time", cap(s.hashing))
+	}
+	if s := newService(Options{Hashing: 1000}); cap(s.hashing) < 2 || cap(s.hashing) > 8 {
+		t.Errorf("%d passwords are hashed at the same time", cap(s.hashing))
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	const freeFailures, longestWait = 3, 7 * time.Second
 	s, p := serve(t, sample, Options{Plaintext: PlaintextAlways, FailuresFree: freeFailures, LongestWait: longestWait})
@@ -268,6 +277,26 @@ func TestBackoff(t *testing.T) {
 	if got := p.take(); len(got) != 0 {
 		t.Errorf("failures are never forgotten: %v", got)
 	}
+	s.backoff = newBackoff(1, longestWait)
+	fresh := Request{Remote: netip.MustParseAddr("192.0.2.99")}
+	if _, err := s.Password(t.Context(), fresh, "bob", "secret"); err != nil || len(p.take()) != 0 {
+		t.Errorf("an address that never failed waits: %v", err)
+	}
+	// Many connections do not make an address that fails much faster.
+	b := newBackoff(1, longestWait)
+	many := make([]*address, 10*together)
+	for i := range many {
+		many[i] = b.enter(remote.Remote)
+		if w := b.wait(many[i]); w != 0 {
+			t.Fatalf("waits %v without a failure", w)
+		}
+	}
+	for range 20 {
+		b.leave(remote.Remote, b.enter(remote.Remote), true, false)
+	}
+	if w := b.wait(many[0]); w != 10*longestWait {
+		t.Errorf("%d tries at the same time wait %v each", len(many), w)
+	}
 	s.backoff = newBackoff(freeFailures, 0)
 	for range 10 {
 		s.Password(t.Context(), remote, "bob", "wrong")
@@ -275,7 +304,7 @@ func TestBackoff(t *testing.T) {
 	if got := p.take(); len(got) != 0 {
 		t.Errorf("waits that are turned off: %v", got)
 	}
-	b := newBackoff(4, 15*time.Second)
+	b = newBackoff(4, 15*time.Second)
 	for i := range 3 * maxAddresses {
 		from := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		b.leave(from, b.enter(from), true, false)

@@ -146,7 +146,7 @@ func (k *checker) auth() {
 	if d := time.Duration(a.FailureDelay); d > time.Minute {
 		k.problem("auth.failure_delay", "%v is longer than clients wait; 2s is usual", d)
 	}
-	k.atLeast("auth.failures_free", int64(a.FailuresFree), 0, "")
+	k.atLeast("auth.failures_free", int64(a.FailuresFree), 1, "")
 	if d := time.Duration(a.LongestWait); d > time.Minute {
 		k.problem("auth.longest_wait", "%v is longer than clients wait; 15s is usual", d)
 	}

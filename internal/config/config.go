@@ -61,7 +61,7 @@ type Auth struct {
 	Plaintext     string   `toml:"plaintext"` // "loopback", "never" or "always"
 	Mechanisms    Strings  `toml:"mechanisms"`
 	FailureDelay  Duration `toml:"failure_delay"`
-	FailuresFree  int      `toml:"failures_free"` // of one address, before it has to wait
+	FailuresFree  int      `toml:"failures_free"` // with so many an address has to wait
 	LongestWait   Duration `toml:"longest_wait"`  // of an address that keeps failing
 }
 

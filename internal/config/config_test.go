@@ -224,7 +224,7 @@ format = "xml"
 		`^f:30: log.level: `, `^f:31: log.format: `,
 	})
 	c, err = Parse("f", []byte(`[auth]
-failures_free = -1
+failures_free = 0
 longest_wait = "2h"
 [limits]
 memory = "1 MiB"

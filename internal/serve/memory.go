@@ -32,9 +32,10 @@ type shares struct {
 const (
 	connectionOctets = 64 << 10 // with TLS
 	hashOctets       = 64 << 20 // ARGON2ID as `roost user` writes it
-	workOctets       = 8 << 20  // a large message with many parts and long headers
+	workOctets       = 8 << 20  // the largest cache entry there can be
 )
 
+// share divides a ceiling. Many more work at the same time than there are processors, because some wait for a disk.
 func share(ceiling int64) shares {
 	return shares{
 		ceiling:     ceiling,
@@ -43,7 +44,7 @@ func share(ceiling int64) shares {
 		warm:        ceiling / 8,
 		connections: int(max(ceiling/4/connectionOctets, 64)),
 		hashing:     int(max(ceiling/4/hashOctets, 1)),
-		working:     int(min(max(ceiling/4/workOctets, 1), int64(2*runtime.GOMAXPROCS(0)))),
+		working:     int(min(max(ceiling/4/workOctets, 1), int64(16*runtime.GOMAXPROCS(0)))),
 	}
 }
 
@@ -63,7 +64,7 @@ func (p *Plan) limitMemory() {
 	p.budget = maildir.NewBudget(p.memory.working, p.memory.mailboxes, p.memory.warm)
 	l := &p.Config.Limits
 	if l.Connections > p.memory.connections {
-		p.Log.Warn("memory does not suffice for limits.connections", "memory", config.Size(ceiling>>20<<20), "connections", p.memory.connections)
+		p.Log.Info("memory does not suffice for limits.connections", "memory", config.Size(ceiling>>20<<20), "connections", p.memory.connections)
 		l.Connections = p.memory.connections
 	}
 }
