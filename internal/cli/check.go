@@ -122,6 +122,10 @@ func summary(w io.Writer, c *config.Config, file string, users int) {
 	for _, f := range c.Mail.Folders {
 		folders = append(folders, strings.TrimSpace(fmt.Sprintf("%s %s", f.Name, f.SpecialUse)))
 	}
+	sandbox := "none"
+	if c.Sandbox.Landlock {
+		sandbox = "Landlock, where the kernel has it"
+	}
 	state, err := c.Mail.UserState("{user}")
 	if err != nil {
 		state = c.Mail.State
@@ -138,6 +142,8 @@ func summary(w io.Writer, c *config.Config, file string, users int) {
 		{"cert", cert},
 		{"passwords", "without TLS: " + c.Auth.Plaintext},
 		{"messages", "up to " + c.Limits.Append.String()},
+		{"memory", c.Limits.Memory.String()},
+		{"sandbox", sandbox},
 	} {
 		fmt.Fprintf(w, "  %-10s %s\n", row[0], row[1])
 	}

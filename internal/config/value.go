@@ -76,6 +76,14 @@ func ParseMemory(s string) (Memory, error) {
 	return Memory{Percent: int(n)}, nil
 }
 
+// String writes the amount as the file has it.
+func (m Memory) String() string {
+	if m.Size > 0 {
+		return m.Size.String()
+	}
+	return fmt.Sprintf("%d%%", m.Percent)
+}
+
 // Of is the amount in octets, when there are total octets.
 func (m Memory) Of(total int64) int64 {
 	if m.Size > 0 {
