@@ -25,6 +25,12 @@ func TestConnectionLimits(t *testing.T) {
 			}
 			return dial(t, addr, false).do("LOGIN alice a")
 		}},
+		"notify_mailboxes": {"notify_mailboxes = 1", "NO [LIMIT] Too many mailboxes to tell about", func(t *testing.T, addr string) string {
+			i := dial(t, addr, false)
+			i.ok("LOGIN alice a")
+			i.ok("CREATE more")
+			return i.do("NOTIFY SET (personal (MessageNew MessageExpunge))")
+		}},
 		"connections_before_login": {"connections_before_login = 1", "* BYE Login took too long\r\n", func(t *testing.T, addr string) string {
 			first := dial(t, addr, false)
 			dial(t, addr, false).ok("LOGIN carol c")

@@ -167,6 +167,7 @@ func (k *checker) limits() {
 	k.atLeast("limits.connections_before_login", int64(l.ConnectionsLogin), 1, "")
 	k.atLeast("limits.connections_per_user", int64(l.ConnectionsPerUser), 1, "")
 	k.atLeast("limits.connections_per_address", int64(l.ConnectionsPerAddress), 1, "")
+	k.atLeast("limits.notify_mailboxes", int64(l.NotifyMailboxes), 1, "")
 	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")
 	// RFC 9051 §5.4: at least 30 minutes.
 	k.atLeast("limits.idle_time", int64(time.Duration(l.IdleTime)/time.Second), 30*60, " s")

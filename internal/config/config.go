@@ -78,6 +78,7 @@ type Limits struct {
 	ConnectionsLogin      int      `toml:"connections_before_login"`
 	ConnectionsPerUser    int      `toml:"connections_per_user"`
 	ConnectionsPerAddress int      `toml:"connections_per_address"`
+	NotifyMailboxes       int      `toml:"notify_mailboxes"` // of one client
 	LoginTime             Duration `toml:"login_time"`
 	IdleTime              Duration `toml:"idle_time"`
 	WriteTime             Duration `toml:"write_time"`
@@ -111,7 +112,7 @@ func Default() *Config {
 		Limits: Limits{
 			Memory: Memory{Percent: 50},
 			Line:   128 << 10, Literal: 1 << 20, Command: 4 << 20, Nesting: 1000, Append: 100 << 20, Keywords: 1000,
-			Connections: 5000, ConnectionsLogin: 1000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200,
+			Connections: 5000, ConnectionsLogin: 1000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200, NotifyMailboxes: 1000,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
