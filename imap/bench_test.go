@@ -160,6 +160,46 @@ func BenchmarkResync(b *testing.B) {
 	}
 }
 
+// BenchmarkNotify is a flag changed by one client until the last of 1,000 others has heard of it, each of whom asked for news of that mailbox
+// (RFC 5465).
+func BenchmarkNotify(b *testing.B) {
+	const listeners = 1000
+	ts := newTestServer(b, func(o *Options) { o.Limits.PerUser, o.Limits.PerAddress = listeners+1, listeners+1 })
+	ts.deliver("", "cur", ":2,", "Subject: x\n\n")
+	actor := ts.login()
+	actor.ok("SELECT INBOX")
+	var heard sync.WaitGroup
+	for range listeners {
+		tc := ts.login()
+		tc.ok("SELECT INBOX")
+		tc.ok("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))")
+		tc.c.SetReadDeadline(time.Time{})
+		go func() {
+			buf := make([]byte, 1024)
+			for {
+				n, err := tc.c.Read(buf)
+				if err != nil {
+					return
+				}
+				for range bytes.Count(buf[:n], []byte(" FETCH ")) {
+					heard.Done()
+				}
+			}
+		}()
+	}
+	on := true
+	for b.Loop() {
+		heard.Add(listeners)
+		if on {
+			actor.ok(`STORE 1 +FLAGS.SILENT (\Flagged)`)
+		} else {
+			actor.ok(`STORE 1 -FLAGS.SILENT (\Flagged)`)
+		}
+		on = !on
+		heard.Wait()
+	}
+}
+
 func BenchmarkFetch(b *testing.B) {
 	_, c := benchMailbox(b)
 	for _, items := range []string{
