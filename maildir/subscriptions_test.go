@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func testStore(t *testing.T, layout Layout) *Store {
@@ -115,6 +117,7 @@ func FuzzSubscriptions(f *testing.F) {
 	f.Add([]byte("V\t2\n\nINBOX\nA\tB\nx\x01ty\n"), "A/B")
 	f.Add([]byte("INBOX\nFoo.Bar\n\n..\n"), "Foo/Bar")
 	f.Add([]byte("V\t2\n\n\x01\t\t\n"), "é")
+	f.Add([]byte("A\u0325"), "A\u0325") // the same name in another normal form
 	f.Fuzz(func(t *testing.T, b []byte, name string) {
 		storage, err := flatNames.storage(name)
 		subs, perr := parseSubscriptions(b)
@@ -122,9 +125,10 @@ func FuzzSubscriptions(f *testing.F) {
 			return
 		}
 		name, _ = flatNames.name(storage)
+		name = norm.NFC.String(name)
 		others := func(s subscriptions) (list []string) {
 			for _, line := range s.lines {
-				if n, ok := s.name(flatNames, line); !ok || n != name {
+				if n, ok := s.name(flatNames, line); !ok || norm.NFC.String(n) != name {
 					list = append(list, line)
 				}
 			}

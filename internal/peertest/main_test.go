@@ -86,7 +86,7 @@ type program struct {
 	home  string   // HOME and working directory
 	env   []string // in addition
 	stdin string
-	tty   *os.File // controlling terminal instead of pipes
+	tty   *screen // controlling terminal instead of pipes
 }
 
 // start starts p as a process group of its own, which ends with the test at the latest.
@@ -100,7 +100,7 @@ func (p program) start(t *testing.T, out io.Writer) (wait func() error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(p.stdin), out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.tty != nil {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = p.tty, p.tty, p.tty
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = p.tty.slave, p.tty.slave, p.tty.slave
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	}
 	cmd.WaitDelay = time.Second
@@ -111,6 +111,9 @@ func (p program) start(t *testing.T, out io.Writer) (wait func() error) {
 	t.Cleanup(func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	return func() error {
 		err := cmd.Wait()
+		if p.tty != nil {
+			p.tty.finish()
+		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("not done after %v", grace)
 		}
