@@ -76,7 +76,13 @@ func (s *session) cmdDelete(c *command) error {
 	if err != nil {
 		return err
 	}
-	own := s.view != nil && s.view.box.Name() == req.Name
+	own := false
+	if s.view != nil {
+		if box, err := s.mail.Open(req.Name); err == nil { // under whatever spelling
+			own = box == s.view.box
+			box.Release()
+		}
+	}
 	if err := s.mail.Delete(req.Name); err != nil {
 		return err
 	}
