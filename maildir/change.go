@@ -112,6 +112,12 @@ func (u *update) setFlags(uid uint32, flags Flags, kw Keywords) error {
 
 // Expunge removes these messages whatever their flags, and returns those it removed. After an error some may have been removed.
 func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, err error) {
+	return m.expunge(ctx, uids, false)
+}
+
+// expunge is Expunge, or with durable one that survives a loss of power.
+func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gone []uint32, err error) {
+	used := map[*dir]bool{}
 	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
 		var done []uint32
 		defer func() {
@@ -121,42 +127,51 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, er
 			gone = append(gone, done...)
 		}()
 		for _, uid := range uids {
-			if ok, err := u.unlink(uid); err != nil {
+			if from, err := u.unlink(uid); err != nil {
 				return err
-			} else if ok {
+			} else if from != nil {
 				done = append(done, uid)
+				used[from] = true
 			}
 		}
 		return nil
 	})
+	if err == nil && durable {
+		for d := range used {
+			err = errors.Join(err, d.sync())
+		}
+	}
 	if err == nil {
 		err = m.update(ctx, func(u *update) error { return errors.Join(u.flushMore(), u.compactList()) })
 	}
 	return gone, err
 }
 
-// unlink removes the file of a message; false when there is no such message any more. A file that several scans did not show is as good as
-// removed, even if other programs rename so much that nobody can be sure: should it turn up again, it is a new message.
-func (u *update) unlink(uid uint32) (bool, error) {
+// unlink removes the file of a message and returns the directory it was in; nil when there is no such message any more. A file that several scans
+// did not show is as good as removed, even if other programs rename so much that nobody can be sure: should it turn up again, it is a new message.
+func (u *update) unlink(uid uint32) (from *dir, err error) {
 	m := u.m
 	for range findTries {
 		r := m.recs.find(uid)
 		if r == nil {
-			return false, nil
+			return nil, nil
 		}
-		err := m.dirOf(r).unlink(m.recs.name(r))
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err == nil, err
+		from = m.dirOf(r)
+		if err := from.unlink(m.recs.name(r)); !errors.Is(err, fs.ErrNotExist) {
+			return from, err
 		}
 		if err := u.scan(true); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	r := m.recs.find(uid)
 	if r != nil && r.state&missing == 0 {
-		return false, fmt.Errorf("%w: it renames %s again and again", ErrLocked, m.recs.name(r))
+		return nil, fmt.Errorf("%w: it renames %s again and again", ErrLocked, m.recs.name(r))
 	}
-	return r != nil, nil
+	if r == nil {
+		return nil, nil
+	}
+	return from, nil
 }
 
 // ClaimRecent is for SELECT: it returns the first UID that is \Recent for the caller and moves new/ to cur/, so that the next

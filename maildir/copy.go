@@ -129,7 +129,8 @@ func (d *Delivery) stageOne(it *item) error {
 	return nil
 }
 
-// MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place, and after a crash in one only.
+// MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place, after a crash in one only, and once
+// this returns also after a loss of power.
 func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
 	pairs, intent, err := m.copyTo(ctx, uids, dst, true)
 	if err != nil {
@@ -140,6 +141,6 @@ func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 	for i, p := range pairs {
 		gone[i] = p.Src
 	}
-	_, err = m.Expunge(context.WithoutCancel(ctx), gone)
+	_, err = m.expunge(context.WithoutCancel(ctx), gone, true)
 	return pairs, err
 }
