@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+)
+
+// dovecotPath is where Debian puts it.
+const dovecotPath = "/usr/sbin/dovecot"
+
+// dovecot is Debian's Dovecot 2.3 as a daemon with a private configuration and run directory.
+type dovecot struct{ daemon }
+
+func newDovecot(work string, owner, connections int) (server, error) {
+	d, err := newDaemon(filepath.Join(work, "dovecot"), filepath.Join(work, "mail-dovecot"), owner)
+	if err != nil {
+		return nil, err
+	}
+	s := &dovecot{d}
+	uid, own := owner, ""
+	if owner < 0 { // not root: all processes are the caller's, and none can be confined
+		me, err := user.Current()
+		if err != nil {
+			return nil, err
+		}
+		uid = os.Getuid()
+		own = fmt.Sprintf("default_internal_user = %[1]s\ndefault_login_user = %[1]s\ndefault_internal_group = %[2]d\n", me.Username, os.Getgid())
+		own += "service anvil {\n  chroot =\n}\nservice imap-login {\n  chroot =\n}\n"
+	}
+	return s, os.WriteFile(s.config(), fmt.Appendf(nil, `base_dir = %[1]s/run
+state_dir = %[1]s/run
+log_path = %[2]s
+info_log_path = /dev/null
+protocols = imap
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <%[3]s/cert.pem
+ssl_key = <%[3]s/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+
+# The same users for both servers; the password is compared as it is.
+passdb {
+  driver = passwd-file
+  args = %[3]s/users
+}
+userdb {
+  driver = static
+  args = uid=%[4]d gid=%[4]d home=%[5]s/%%u
+}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_location = maildir:~/Maildir
+namespace inbox {
+  inbox = yes
+  separator = .
+}
+
+# The default, said because it matters: what APPEND and COPY write is on disk before it is acknowledged.
+mail_fsync = optimized
+
+# As many connections as the bench makes; login processes as the manual recommends for busy servers, imap processes used again.
+mail_max_userip_connections = 20000
+default_vsz_limit = 0
+service imap-login {
+  service_count = 0
+  process_min_avail = 2
+  process_limit = 2
+  client_limit = %[9]d
+  inet_listener imap {
+    port = %[6]d
+  }
+  inet_listener imaps {
+    port = %[7]d
+  }
+}
+service imap {
+  service_count = 1000
+  process_limit = %[9]d
+}
+service auth {
+  client_limit = %[10]d
+}
+service anvil {
+  client_limit = %[10]d
+}
+service stats {
+  client_limit = %[10]d
+}
+%[8]s`, s.dir, s.logFile(), work, uid, s.mail, s.ports[0], s.ports[1], own, connections, 3*connections), 0o644)
+}
+
+func (s *dovecot) name() string   { return "Dovecot" }
+func (s *dovecot) config() string { return filepath.Join(s.dir, "dovecot.conf") }
+
+func (s *dovecot) version() string {
+	out, err := exec.Command(dovecotPath, "--version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	return "Dovecot " + strings.TrimSpace(string(out))
+}
+
+func (s *dovecot) setting() string {
+	return "`mail_fsync = optimized` (default), `mail_location = maildir:~/Maildir`, login processes in high-performance mode (`service_count = 0`), " +
+		"imap processes used again (`service_count = 1000`), process, client and per-user limits raised"
+}
+
+func (s *dovecot) start() error { return s.run(exec.Command(dovecotPath, "-F", "-c", s.config())) }
+
+func (s *dovecot) forget(uids bool) error {
+	if err := s.removeAll("dovecot.*index*", "dovecot.mailbox.log*"); err != nil || !uids {
+		return err
+	}
+	return s.forgetUIDs()
+}
+
+func (s *dovecot) complaints() []string {
+	var found []string
+	text, _ := os.ReadFile(s.logFile())
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "Killed with signal 15") { // by us
+			continue
+		}
+		for _, level := range []string{"Warning: ", "Error: ", "Fatal: ", "Panic: "} {
+			if strings.Contains(line, level) {
+				found = append(found, strings.TrimSpace(line))
+				break
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,3 @@
+module roost/bench
+
+go 1.26.0

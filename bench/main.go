@@ -1,0 +1,224 @@
+// Command bench measures Roost beside Debian's Dovecot: the same workloads on identical copies of a generated mail tree, in turn, over loopback
+// sockets, with one client for both. It prints a table, and with -out writes it as a page with a plot. See README.md here.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// nobody owns the mail when root runs the bench, because Dovecot refuses to serve root's.
+const nobody = 65534
+
+// options are the flags.
+type options struct {
+	messages      int
+	corpus        string
+	seed          uint64
+	reps          int
+	budget        time.Duration
+	quick         time.Duration // workloads that take less are repeated more often
+	only          string
+	roost         string
+	work          string
+	out           string
+	idle          int
+	idleMost      int
+	mixed         time.Duration
+	mixedClients  int
+	loginTime     time.Duration
+	loginClients  int
+	appends       int
+	multiappend   int
+	deliveries    int
+	progress      func(format string, args ...any)
+	withoutPeer   bool // no Dovecot, by choice
+	keepDirectory bool
+}
+
+// owner is the user that mail and servers belong to, -1 for the caller.
+func (o *options) owner() int {
+	if os.Getuid() == 0 {
+		return nobody
+	}
+	return -1
+}
+
+// idleDovecot is how many idle connections Dovecot gets: each of them is a process.
+func (o *options) idleDovecot() int { return min(o.idle, o.idleMost) }
+
+func parse(args []string) (*options, error) {
+	o := &options{quick: 3 * time.Second, appends: 100, multiappend: 1000, deliveries: 20, loginClients: 50, mixedClients: 100}
+	o.progress = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format, args...) }
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.messages, "messages", 10_000, "messages in the INBOX, such as 10000, 100000, 1000000")
+	f.StringVar(&o.corpus, "corpus", "", "directory of real messages to fill the mailboxes with, instead of generated ones")
+	f.Uint64Var(&o.seed, "seed", 1, "of everything random")
+	f.IntVar(&o.reps, "reps", 5, "repetitions of each workload on each server")
+	f.DurationVar(&o.budget, "budget", 40*time.Second, "time for one workload, after which it is not repeated again (but done twice)")
+	f.StringVar(&o.only, "run", "", "regular expression of the workloads to run")
+	f.StringVar(&o.roost, "roost", "..", "source of Roost")
+	f.StringVar(&o.work, "work", "", "directory for mail and servers, on the file system to measure (default a new one in $TMPDIR)")
+	f.StringVar(&o.out, "out", "", "directory to write RESULTS.md and results.svg to")
+	f.IntVar(&o.idle, "idle", 5000, "idle connections")
+	f.IntVar(&o.idleMost, "idle-dovecot", 1000, "at most so many to Dovecot, where each is a process")
+	f.DurationVar(&o.mixed, "mixed", time.Minute, "length of the mixed load")
+	f.DurationVar(&o.loginTime, "logins", 5*time.Second, "how long to count logins")
+	f.BoolVar(&o.withoutPeer, "no-dovecot", false, "measure Roost alone")
+	f.BoolVar(&o.keepDirectory, "keep", false, "leave the directory with mail and servers")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 || o.messages < 1 || o.reps < 1 || o.idle < 1 {
+		return nil, fmt.Errorf("wrong arguments; see -help")
+	}
+	if _, err := regexp.Compile(o.only); err != nil {
+		return nil, fmt.Errorf("-run: %w", err)
+	}
+	return o, nil
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err == flag.ErrHelp {
+		return
+	}
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures, prints and writes the results.
+func run(o *options) error {
+	r, err := compare(o)
+	if err != nil {
+		return err
+	}
+	os.Stdout.WriteString(r.markdown())
+	if o.out == "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(o.out, "RESULTS.md"), []byte(r.markdown()), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.out, "results.svg"), []byte(r.svg()), 0o644)
+}
+
+// compare does everything: the tree, the servers, the workloads. What it started has ended when it returns, also after SIGINT.
+func compare(o *options) (*report, error) {
+	work, err := workDirectory(o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.keepDirectory {
+		defer os.RemoveAll(work)
+	}
+	sides, err := setUp(o, work)
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	stop := func() {
+		for _, s := range sides {
+			if err := s.stop(); err != nil {
+				o.progress("%v\n", err)
+			}
+		}
+	}
+	defer stop()
+	if err != nil {
+		return nil, err
+	}
+	r := newReport(o, work, sides)
+	only := regexp.MustCompile(o.only)
+	for _, w := range workloads(o) {
+		if !only.MatchString(w.key) {
+			continue
+		}
+		start := time.Now()
+		m, err := measure(w, sides)
+		if err != nil {
+			return nil, err
+		}
+		r.add(m)
+		o.progress("%6.1f s  %s\n", time.Since(start).Seconds(), w.key)
+		select {
+		case <-interrupted:
+			return nil, fmt.Errorf("interrupted")
+		default:
+		}
+	}
+	stop()
+	r.finish(sides)
+	return r, nil
+}
+
+// workDirectory makes a new directory that every user may enter.
+func workDirectory(o *options) (string, error) {
+	work, err := os.MkdirTemp(o.work, "roost-bench-")
+	if err != nil {
+		return "", err
+	}
+	if work, err = filepath.Abs(work); err != nil {
+		return "", err
+	}
+	return work, os.Chmod(work, 0o755)
+}
+
+// setUp makes the mail and starts the servers.
+func setUp(o *options, work string) ([]*side, error) {
+	binary := filepath.Join(work, "roost-binary")
+	if err := buildRoost(o.roost, binary); err != nil {
+		return nil, err
+	}
+	if err := writeShared(work); err != nil {
+		return nil, err
+	}
+	r, err := newRoost(work, binary, o.owner())
+	if err != nil {
+		return nil, err
+	}
+	sides := []*side{{server: r, opt: o, mail: filepath.Join(work, "mail-roost")}}
+	if _, err := os.Stat(dovecotPath); err != nil && !o.withoutPeer {
+		o.progress("No %s: Roost is measured alone. It is in Debian's dovecot-core and dovecot-imapd.\n", dovecotPath)
+	} else if !o.withoutPeer {
+		d, err := newDovecot(work, o.owner(), o.idleDovecot()+500)
+		if err != nil {
+			return nil, err
+		}
+		sides = append(sides, &side{server: d, opt: o, mail: filepath.Join(work, "mail-dovecot")})
+	}
+
+	start := time.Now()
+	t := newTree(o)
+	template := filepath.Join(work, "template")
+	if err := t.generate(template); err != nil {
+		return nil, err
+	}
+	for _, s := range sides {
+		if err := t.copyTo(template, s.mail); err != nil {
+			return nil, err
+		}
+	}
+	octets, err := t.warm(template)
+	if err != nil {
+		return nil, err
+	}
+	o.progress("%6.1f s  generating %d messages in the INBOX, %d MB in all\n", time.Since(start).Seconds(), o.messages, octets>>20)
+	for _, s := range sides {
+		s.all = sides
+		if err := s.start(); err != nil {
+			return sides, err
+		}
+	}
+	return sides, nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// roost is the server of this repository.
+type roost struct {
+	daemon
+	binary string
+}
+
+// buildRoost compiles the module at source.
+func buildRoost(source, binary string) error {
+	cmd := exec.Command("go", "build", "-o", binary, ".")
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building Roost: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func newRoost(work, binary string, owner int) (server, error) {
+	d, err := newDaemon(filepath.Join(work, "roost"), filepath.Join(work, "mail-roost"), owner)
+	if err != nil {
+		return nil, err
+	}
+	r := &roost{d, binary}
+	if err := r.makeState(); err != nil {
+		return nil, err
+	}
+	return r, os.WriteFile(r.config(), fmt.Appendf(nil, `hostname = "localhost"
+[listen]
+imap = %[1]q
+imaps = %[2]q
+[tls]
+cert = "%[3]s/cert.pem"
+key = "%[3]s/key.pem"
+[mail]
+home = "%[4]s/{user}"
+state = %[5]q
+[auth]
+passwd_file = "%[3]s/users"
+plaintext = "always"
+[limits]
+connections = 20000
+connections_per_user = 20000
+connections_per_address = 20000
+[log]
+level = "warn"
+`, r.addr(false), r.addr(true), work, r.mail, r.state()), 0o644)
+}
+
+func (r *roost) name() string   { return "Roost" }
+func (r *roost) config() string { return filepath.Join(r.dir, "roost.conf") }
+func (r *roost) state() string  { return filepath.Join(r.dir, "state") }
+
+func (r *roost) version() string {
+	out, err := exec.Command(r.binary, "version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+func (r *roost) setting() string {
+	return "defaults, connection limits raised; APPEND, COPY and MOVE are on disk (files, directories, uidlist) before they are answered"
+}
+
+func (r *roost) start() error {
+	cmd := exec.Command(r.binary, "serve", "--config", r.config())
+	cmd.SysProcAttr = r.credential()
+	return r.run(cmd)
+}
+
+func (r *roost) forget(uids bool) error {
+	if err := os.RemoveAll(r.state()); err != nil {
+		return err
+	}
+	if err := r.makeState(); err != nil || !uids {
+		return err
+	}
+	return r.forgetUIDs()
+}
+
+func (r *roost) makeState() error {
+	if err := os.MkdirAll(r.state(), 0o700); err != nil || r.owner < 0 {
+		return err
+	}
+	return os.Chown(r.state(), r.owner, r.owner)
+}
+
+func (r *roost) complaints() []string {
+	var found []string
+	text, _ := os.ReadFile(r.logFile())
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
