@@ -183,7 +183,7 @@ func setUp(o *options, work string) ([]*side, error) {
 	if err := writeShared(work); err != nil {
 		return nil, err
 	}
-	r, err := newRoost(work, binary, o.owner())
+	r, err := newRoost(work, binary, o.roost, o.owner())
 	if err != nil {
 		return nil, err
 	}

@@ -44,24 +44,32 @@ func family(root int) []int {
 	return all
 }
 
-// cpuTime is what the processes have used, with those children of the first that have ended.
+// cpuTime is what the processes have used, with those children of theirs that have ended.
 func cpuTime(pids []int) time.Duration {
 	var ticks int64
-	for i, pid := range pids {
-		f := stat(pid)
-		if len(f) < 15 {
-			continue
-		}
-		fields := f[11:13] // utime, stime
-		if i == 0 {
-			fields = f[11:15] // and cutime, cstime
-		}
-		for _, field := range fields {
-			n, _ := strconv.ParseInt(field, 10, 64)
-			ticks += n
+	for _, pid := range pids {
+		if f := stat(pid); len(f) > 15 {
+			ticks += total(f[11:15]) // utime, stime, cutime, cstime
 		}
 	}
 	return time.Duration(ticks) * tick
+}
+
+// busyTime is what all processes of the machine have used since it started.
+func busyTime() time.Duration {
+	fields := strings.Fields(field("/proc/stat", "cpu", " "))
+	if len(fields) < 7 {
+		return 0
+	}
+	return time.Duration(total(fields[:3])+total(fields[5:7])) * tick // without idle, iowait
+}
+
+func total(fields []string) (sum int64) {
+	for _, f := range fields {
+		n, _ := strconv.ParseInt(f, 10, 64)
+		sum += n
+	}
+	return sum
 }
 
 // memory is the sum of the proportional set sizes in octets: pages that processes share count once.

@@ -22,6 +22,8 @@ type report struct {
 	names   []string
 	lines   []line
 	notes   []string
+	busy    time.Duration // of all processes and of our own, when it started
+	own     time.Duration
 }
 
 // line is a row with its figures.
@@ -67,7 +69,7 @@ func (l *line) asked() string {
 }
 
 func newReport(o *options, work string, sides []*side) *report {
-	r := &report{opt: o, started: time.Now(), machine: machine(work)}
+	r := &report{opt: o, started: time.Now(), machine: machine(work), busy: busyTime(), own: cpuTime(family(os.Getpid()))}
 	for _, s := range sides {
 		r.names = append(r.names, s.name())
 		r.servers = append(r.servers, fmt.Sprintf("%s: %s.", s.version(), s.setting()))
@@ -93,8 +95,12 @@ func (r *report) add(m *measured) {
 	}
 }
 
-// finish adds what the logs of the stopped servers say.
+// finish adds what the logs of the stopped servers say, and how quiet the machine was.
 func (r *report) finish(sides []*side) {
+	took := time.Since(r.started)
+	others := busyTime() - r.busy - (cpuTime(family(os.Getpid())) - r.own)
+	r.machine = append(r.machine, fmt.Sprintf("the run took %v, in which other processes of the machine used %.0f %% of its processors",
+		took.Round(time.Second), 100*max(0, others.Seconds())/took.Seconds()/float64(runtime.NumCPU())))
 	for _, s := range sides {
 		c := s.complaints()
 		if len(c) > 0 {
@@ -253,15 +259,11 @@ func machine(work string) []string {
 		release = append(release, byte(c))
 	}
 	system := field("/etc/os-release", "PRETTY_NAME", "=")
-	lines := []string{
+	return []string{
 		fmt.Sprintf("%d × %s, %s of memory, %s, Linux %s, %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name", ":"),
 			memTotal(), strings.Trim(system, `"`), release, runtime.Version()),
 		fmt.Sprintf("mail on %s; writing 4 KB into a new file and fsync takes %s (median of 50)", fileSystem(work), seconds(syncTime(work))),
 	}
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		lines = append(lines, "load of the machine before the first workload: "+strings.Join(strings.Fields(string(load))[:3], ", "))
-	}
-	return lines
 }
 
 // field is the value of a key in a file of lines.

@@ -12,6 +12,7 @@ import (
 type roost struct {
 	daemon
 	binary string
+	source string // directory of the module
 }
 
 // buildRoost compiles the module at source.
@@ -24,12 +25,12 @@ func buildRoost(source, binary string) error {
 	return nil
 }
 
-func newRoost(work, binary string, owner int) (server, error) {
+func newRoost(work, binary, source string, owner int) (server, error) {
 	d, err := newDaemon(filepath.Join(work, "roost"), filepath.Join(work, "mail-roost"), owner)
 	if err != nil {
 		return nil, err
 	}
-	r := &roost{d, binary}
+	r := &roost{d, binary, source}
 	if err := r.makeState(); err != nil {
 		return nil, err
 	}
@@ -65,6 +66,9 @@ func (r *roost) version() string {
 		return err.Error()
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
+	if commit, err := exec.Command("git", "-C", r.source, "describe", "--always", "--dirty").Output(); err == nil {
+		line += ", commit " + strings.TrimSpace(string(commit))
+	}
 	return line
 }
 
