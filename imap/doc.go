@@ -36,6 +36,7 @@
 //	reply.go       errors to responses
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
+//	compress.go    COMPRESS
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT
 //	view.go        what a session has been told: sets and sequence numbers
 //	sync.go        untagged responses about changes

@@ -67,11 +67,16 @@ func (r *Reader) SetLimits(lim Limits) {
 	}
 }
 
-// Reset goes on with another stream (after STARTTLS or COMPRESS) and drops everything buffered: what was sent in the clear behind
+// Reset goes on with another stream (after STARTTLS) and drops everything buffered: what was sent in the clear behind
 // STARTTLS must not be executed (CVE-2021-33515).
 func (r *Reader) Reset(rd io.Reader) {
 	r.br.Reset(rd)
 	r.buf, r.stage, r.left = nil, stageDone, 0
+}
+
+// Through goes on with what layer makes of the stream, beginning with what is buffered of it (COMPRESS). layer is given an io.ByteReader.
+func (r *Reader) Through(layer func(io.Reader) io.Reader) {
+	r.br = bufio.NewReaderSize(layer(r.br), streamBuffer)
 }
 
 // Buffered returns how many octets are already in memory: pipelined input.
