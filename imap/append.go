@@ -18,8 +18,10 @@ var (
 // cmdAppend is APPEND (RFC 9051 §6.3.12) with one or more messages (RFC 3502). A message is not asked for before it is clear that it will be
 // taken, and goes to the disk as it comes in. All are committed at the end, or none. When it returns an error, what the client has under way
 // of the command has been read.
-func (s *session) cmdAppend(c *command) error {
-	err := s.appendMessages(c)
+func (s *session) cmdAppend(c *command) error { return s.skipRest(s.appendMessages(c)) }
+
+// skipRest reads what is left of a refused command with messages.
+func (s *session) skipRest(err error) error {
 	if err != nil && !s.isConnError(err) {
 		if skip := s.rd.SkipCommand(); skip != nil {
 			return skip
@@ -60,8 +62,13 @@ func (s *session) appendMessages(c *command) error {
 	if err != nil {
 		return err
 	}
-	c.okCode = fmt.Sprintf("APPENDUID %d %s", box.Status().UIDValidity, wire.AppendSet(nil, uids)) // RFC 4315 §3
+	c.okCode = appendUID(box, uids)
 	return nil
+}
+
+// appendUID is the response code of RFC 4315 §3.
+func appendUID(box *maildir.Mailbox, uids []uint32) string {
+	return fmt.Sprintf("APPENDUID %d %s", box.Status().UIDValidity, wire.AppendSet(nil, uids))
 }
 
 // appendOne decides whether one message is taken, and takes it.

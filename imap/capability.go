@@ -49,6 +49,7 @@ var capabilityTable = []capability{
 	{"PREVIEW", "RFC 8970", afterLogin},
 	{"BINARY", "RFC 3516", afterLogin},
 	{"MULTIAPPEND", "RFC 3502", afterLogin},
+	{"REPLACE", "RFC 8508", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},
 	{"APPENDLIMIT", "RFC 7889", afterLogin},
 	{"WITHIN", "RFC 5032", afterLogin},

@@ -74,6 +74,8 @@ var commands = map[string]row{
 	"COPY":        {selected, 0, (*session).cmdCopy},
 	"UID COPY":    {selected, 0, (*session).cmdCopy},
 	"MOVE":        {selected, writes | expunges, (*session).cmdMove},
+	"REPLACE":     {selected, writes | expunges, (*session).cmdReplace},
+	"UID REPLACE": {selected, writes | expunges, (*session).cmdReplace},
 	"UID MOVE":    {selected, writes | expunges, (*session).cmdMove},
 }
 

@@ -47,7 +47,7 @@
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH
 //	search*.go     SEARCH
-//	store.go, copy.go, append.go, expunge.go  the commands of these names
+//	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //
 // Protocol behaviour is tested by testdata/transcripts, see transcript_test.go for their language.
 package imap

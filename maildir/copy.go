@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"path"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,7 +78,7 @@ func (m *Mailbox) copyItems(uids []uint32, within bool) (items []*item, src []ui
 			it.guid = g
 		}
 		if within {
-			it.path = path.Join(storagePath(m.storage), it.from.base(), it.name)
+			it.path = m.pathOfRecord(r)
 		}
 		items = append(items, it)
 		src = append(src, uid)

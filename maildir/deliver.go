@@ -32,6 +32,7 @@ type item struct {
 	from     *dir   // for a link: the directory of the source
 	name     string // for a link: the name of the source
 	path     string // of the source, below the root; empty when it belongs to another store
+	instead  string // what goes for it, below the root (Replace)
 	base     string // base name wanted
 	guid     string // message GUID when base cannot be kept or is not the GUID
 	flags    Flags
@@ -52,6 +53,7 @@ type item struct {
 type commit struct {
 	items  []*item
 	move   bool
+	old    uint32 // UID of the message here that the only item replaces, or 0
 	done   chan struct{}
 	uids   []uint32
 	intent *intent
@@ -333,6 +335,11 @@ func (u *update) commit(queue []*commit) (err error) {
 		}
 	}
 	m.mu.Unlock()
+	for _, c := range placed {
+		if c.old != 0 {
+			u.removeOld(c)
+		}
+	}
 	return nil
 }
 
@@ -346,6 +353,13 @@ func (it *item) fileName() string {
 // name decides under which names the items of a commit go where.
 func (u *update) name(c *commit, taken map[string]bool) error {
 	m := u.m
+	if c.old != 0 {
+		path, err := m.pathOf(c.old)
+		if err != nil {
+			return err
+		}
+		c.items[0].instead = path
+	}
 	for _, it := range c.items {
 		kw, err := u.keywordSet(it.keywords, true)
 		if err != nil {
@@ -396,9 +410,9 @@ func (u *update) place(c *commit) (err error) {
 	return nil
 }
 
-// steps are what place does, and what follows when messages are moved. Between stores there are none: an intent belongs to one.
+// steps are what place does, and what follows when messages are moved or replaced. Between stores there are none: an intent belongs to one.
 func (u *update) steps(c *commit) []step {
-	if len(c.items) == 1 && !c.move {
+	if len(c.items) == 1 && !c.move && c.old == 0 {
 		return nil
 	}
 	m := u.m
@@ -418,6 +432,9 @@ func (u *update) steps(c *commit) []step {
 		}
 		if c.move && it.path != "" {
 			steps = append(steps, step{stepRemove, it.path, to})
+		}
+		if it.instead != "" {
+			steps = append(steps, step{stepRemove, it.instead, to})
 		}
 	}
 	return steps

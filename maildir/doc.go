@@ -15,7 +15,7 @@
 //   - Nothing is expunged because one scan did not show it (sync.go).
 //   - What Commit, CopyTo and MoveTo report is on disk, file and directory fsynced; what SetFlags and Expunge report survives the death of the
 //     process.
-//   - A MULTIAPPEND, COPY, MOVE or RENAME is whole or has not happened, also when the process is killed (intent.go).
+//   - A MULTIAPPEND, COPY, MOVE, REPLACE or RENAME is whole or has not happened, also when the process is killed (intent.go).
 //   - Every operation on mail is relative to an open directory and names one component; symbolic links are not followed (dir.go).
 //
 // # Locks, in this order
@@ -36,7 +36,7 @@
 //	mailbox.go meta.go api.go                                   what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go                  noticing what others did
-//	change.go deliver.go copy.go intent.go                      changes
+//	change.go deliver.go copy.go replace.go intent.go           changes
 //	state.go cache.go                                           state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	dir.go dirlist.go perm.go dotlock.go                        the file system

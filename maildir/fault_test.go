@@ -62,6 +62,18 @@ func TestFaults(t *testing.T) {
 		_, err = d.Commit(bg)
 		return err
 	}
+	replace := func(src, dst *Mailbox) error {
+		d, err := dst.NewDelivery()
+		if err != nil {
+			return err
+		}
+		defer d.Abort()
+		if err := d.Add(strings.NewReader("instead\n"), Draft, []string{"kw"}, time.Time{}); err != nil {
+			return err
+		}
+		_, err = d.Replace(bg, src, src.UIDs()[1])
+		return err
+	}
 	many := make([]string, 30)
 	for i := range many {
 		many[i] = fmt.Sprintf("kw%d", i)
@@ -70,17 +82,20 @@ func TestFaults(t *testing.T) {
 		name string
 		run  func(src, dst *Mailbox) error
 		gain int // messages more afterwards
+		lose int // messages of before that are gone afterwards
 		part bool
 	}{
-		{"append", func(src, _ *Mailbox) error { return add(src, "new one\n", "new two\n") }, 2, false},
-		{"copy", func(src, dst *Mailbox) error { _, err := src.CopyTo(bg, src.UIDs(), dst); return err }, 3, false},
-		{"move", func(src, dst *Mailbox) error { _, err := src.MoveTo(bg, src.UIDs(), dst); return err }, 0, true},
+		{"append", func(src, _ *Mailbox) error { return add(src, "new one\n", "new two\n") }, 2, 0, false},
+		{"copy", func(src, dst *Mailbox) error { _, err := src.CopyTo(bg, src.UIDs(), dst); return err }, 3, 0, false},
+		{"move", func(src, dst *Mailbox) error { _, err := src.MoveTo(bg, src.UIDs(), dst); return err }, 0, 0, true},
 		{"store", func(src, _ *Mailbox) error {
 			_, _, err := src.SetFlags(bg, src.UIDs(), FlagChange{Op: Add, Flags: Flagged, Keywords: many})
 			return err
-		}, 0, false},
-		{"expunge", func(src, _ *Mailbox) error { _, err := src.Expunge(bg, src.UIDs()[:2]); return err }, -2, true},
-		{"claim", func(src, _ *Mailbox) error { _, err := src.ClaimRecent(bg); return err }, 0, false},
+		}, 0, 0, false},
+		{"expunge", func(src, _ *Mailbox) error { _, err := src.Expunge(bg, src.UIDs()[:2]); return err }, -2, 2, true},
+		{"claim", func(src, _ *Mailbox) error { _, err := src.ClaimRecent(bg); return err }, 0, 0, false},
+		{"replace", func(src, _ *Mailbox) error { return replace(src, src) }, 0, 1, false},
+		{"replace elsewhere", func(src, dst *Mailbox) error { return replace(src, dst) }, 0, 1, false},
 	}
 	errnos := []error{unix.ENOSPC}
 	if *long {
@@ -130,10 +145,14 @@ func TestFaults(t *testing.T) {
 					for _, k := range after {
 						gained += k
 					}
+					lost := 0
 					for body := range before {
-						if op.gain >= 0 && after[body] == 0 {
-							t.Errorf("fault at %s: %q is lost (%v)", at, body, err)
+						if after[body] == 0 {
+							lost++
 						}
+					}
+					if lost > op.lose || err != nil && !op.part && lost > 0 || err == nil && lost != op.lose {
+						t.Errorf("fault at %s: %d are lost (%v)", at, lost, err)
 					}
 					switch {
 					case err == nil && gained != op.gain:

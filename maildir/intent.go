@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An intent says what a process is about to do with several files that belong together: those of a MULTIAPPEND or COPY, both names of a MOVE,
+// An intent says what a process is about to do with several files that belong together: those of a MULTIAPPEND or COPY, both names of a MOVE, the new and the
+// old message of a REPLACE,
 // the directories of a RENAME in Maildir++. It is a file in the root's tmp/ that appears whole before the first step and is removed after the
 // last, and its writer holds a flock(2) on it. What a killed process left is finished when the root is opened again, so that all is done or
 // nothing was begun.

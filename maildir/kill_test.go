@@ -16,7 +16,7 @@ import (
 
 // The child of TestKill changes mailboxes until it is killed and reports on standard output what it begins and what was acknowledged:
 //
-//	begin <worker> <op> <id>...      done <worker> <op> <id> <uid>...
+//	begin <worker> <op> <id>...      done <worker> <op> <id> <uid>... [<instead> <box>]
 //
 // Every message carries its id in its body.
 
@@ -116,6 +116,21 @@ func killChild(dir string) {
 						fail(err)
 						say("done %d expunge %s %d", w, id, uid)
 					}
+				case op < 7:
+					if uid, id := mine(); uid != 0 {
+						instead := fmt.Sprintf("w%d-%d-%d", w, time.Now().UnixNano(), rand.Int32())
+						to, name := in, "INBOX"
+						if rand.IntN(2) == 0 {
+							to, name = arch, "Arch"
+						}
+						say("begin %d replace %s %s", w, id, instead)
+						d, err := to.NewDelivery()
+						fail(err)
+						fail(d.Add(strings.NewReader(instead+"\r\n"+strings.Repeat("x", 3000)+"\r\n"), Seen, nil, time.Time{}))
+						newUID, err := d.Replace(bg, in, uid)
+						fail(err)
+						say("done %d replace %s %d %s %s", w, id, newUID, instead, name)
+					}
 				case op < 8:
 					if uid, id := mine(); uid != 0 {
 						say("begin %d move %s", w, id)
@@ -181,6 +196,12 @@ func TestKill(t *testing.T) {
 					if f[2] == "append" {
 						fates[id] = &fate{flags: Seen, batch: f[3:]}
 					}
+					if f[2] == "replace" {
+						if fates[id] == nil {
+							fates[id] = &fate{flags: Seen}
+						}
+						fates[id].batch = f[3:]
+					}
 					fates[id].doing = f[2]
 				}
 			case "done":
@@ -193,6 +214,10 @@ func TestKill(t *testing.T) {
 					ft.box, ft.uid = "INBOX", n
 				case "expunge":
 					ft.box = ""
+				case "replace":
+					ft.box = ""
+					instead := fates[f[5]]
+					instead.box, instead.uid, instead.doing = f[6], n, ""
 				case "move":
 					ft.box, ft.uid = "Arch", n
 				case "flag":
@@ -291,6 +316,10 @@ func checkFates(t *testing.T, round int, dir string, fates map[string]*fate, own
 				if _, there := found[other]["INBOX"]; there != inInbox {
 					bad = "appended alone"
 				}
+			}
+		case ft.doing == "replace":
+			if there := len(found[ft.batch[0]]) + len(found[ft.batch[1]]); there != 1 {
+				bad = fmt.Sprintf("replaced, and %d of both are there", there)
 			}
 		case ft.doing == "expunge":
 			if inArch {

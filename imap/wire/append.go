@@ -12,6 +12,21 @@ func ParseAppendMailbox(d *Decoder) (name string, err error) {
 	return name, nil
 }
 
+// ParseReplace parses what precedes the message of REPLACE or UID REPLACE, which ParseAppendMessage goes on with. The set has one number.
+//
+//	replace = "REPLACE" SP seq-number SP mailbox append-message   ; RFC 8508 §5
+func ParseReplace(d *Decoder) (old Set, name string, err error) {
+	if !d.ExpectSP() || !d.ExpectSet(&old) {
+		return Set{}, "", d.Err()
+	}
+	if len(old.Ranges) != 1 || old.Ranges[0].First != old.Ranges[0].Last {
+		d.Fail("expected one message")
+		return Set{}, "", d.Err()
+	}
+	name, err = ParseAppendMailbox(d)
+	return old, name, err
+}
+
 // ParseAppendMessage parses what precedes a message literal, which is the next thing in the stream; see Reader.Literal. It returns io.EOF
 // at the end of the command. A literal of no octets is the client's way to cancel (RFC 3502 §6.3.11).
 //

@@ -16,11 +16,17 @@ func appendAll(r *Reader, cont func() error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := ParseAppendMailbox(f.Args)
+	var out string
+	if f.Name == "APPEND" {
+		out, err = ParseAppendMailbox(f.Args)
+	} else {
+		var old Set
+		old, out, err = ParseReplace(f.Args)
+		out = printSet(old) + " " + out
+	}
 	if err != nil {
 		return "", err
 	}
-	out := name
 	for {
 		m, err := ParseAppendMessage(f.Args)
 		if err == io.EOF {
@@ -69,6 +75,8 @@ func TestAppend(t *testing.T) {
 		{"a APPEND \"a b\" {3+}\r\nabc\r\n", `a b [] "abc"`, 0},
 		{"a APPEND x ~{4+}\r\n\x00\r\n.\r\n", `x [] binary "\x00\r\n."`, 0},
 		{"a APPEND x UTF8 (~{3+}\r\nabc)\r\n", `x [] utf8 binary "abc"`, 0},
+		{"a REPLACE 4 Drafts (\\Draft) {3+}\r\nabc\r\n", `4 Drafts [\Draft] "abc"`, 0}, // RFC 8508
+		{"a UID REPLACE * {3+}\r\na b ~{1}\r\nx\r\n", `* a b [] binary "x"`, 1},
 		{"a APPEND x (\\Seen) {3+}\r\nabc (\\Draft) {2+}\r\nde {1}\r\nf\r\n", `x [\Seen] "abc" [\Draft] "de" [] "f"`, 1}, // RFC 3502
 		{"a APPEND x UTF8 (~{1+}\r\na) UTF8 (~{1+}\r\nb) {1+}\r\nc\r\n", `x [] utf8 binary "a" [] utf8 binary "b" [] "c"`, 0},
 	} {
@@ -100,6 +108,11 @@ func TestAppendRefused(t *testing.T) {
 		"a APPEND x abc\r\n",
 		"a APPEND x \"abc\"\r\n",
 		"a APPEND x {-1}\r\n",
+		"a REPLACE x {3+}\r\nabc\r\n",
+		"a REPLACE 1:2 x {3+}\r\nabc\r\n",
+		"a REPLACE $ x {3+}\r\nabc\r\n",
+		"a UID REPLACE 0 x {8000+}\r\n" + big + "\r\n",
+		"a REPLACE 1 {3+}\r\nabc\r\n",
 		"a APPEND x {8000}\r\n",                                 // client waits, gets NO
 		"a APPEND x (\\Seen {8000+}\r\n" + big + "\r\n",         // list not closed
 		"a APPEND x \"1-Foo-2026\" {8000+}\r\n" + big + "\r\n",  // no date

@@ -279,7 +279,7 @@ func head(line []byte) (tag, name string, args int, bad *SyntaxError) {
 
 // beforeMailbox gives, for commands whose last argument is a message, how many arguments precede the mailbox name. A
 // literal in the name's place is the name; any other is a message and stays in the stream.
-var beforeMailbox = map[string]int{"APPEND": 0}
+var beforeMailbox = map[string]int{"APPEND": 0, "REPLACE": 1, "UID REPLACE": 1}
 
 // collect reads the literal announced at the end of line and what follows it into r.buf, until the command is whole or
 // a message literal is reached. It returns the last line.
