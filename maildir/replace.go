@@ -45,7 +45,7 @@ func (d *Delivery) Replace(ctx context.Context, src *Mailbox, old uint32) (uint3
 
 // goes removes the message that was replaced.
 func (m *Mailbox) goes(ctx context.Context, uid uint32) error {
-	gone, err := m.Expunge(context.WithoutCancel(ctx), []uint32{uid})
+	gone, err := m.expunge(context.WithoutCancel(ctx), []uint32{uid}, true)
 	switch {
 	case slices.Contains(gone, uid):
 		if err != nil { // that concerns the lists, which the next change writes again
@@ -61,8 +61,8 @@ func (m *Mailbox) goes(ctx context.Context, uid uint32) error {
 // removeOld removes what the item of c replaces, which is in place and numbered. If that fails the item goes instead.
 func (u *update) removeOld(c *commit) {
 	gone := c.old
-	ok, err := u.unlink(c.old)
-	if err == nil && !ok {
+	from, err := u.unlink(c.old)
+	if err == nil && from == nil {
 		err = ErrGone
 	}
 	if err != nil {
@@ -70,6 +70,11 @@ func (u *update) removeOld(c *commit) {
 		u.undo(c)
 	}
 	m := u.m
+	if err == nil {
+		if err := from.sync(); err != nil {
+			m.log.Warn("a message was replaced, but after a loss of power it may be there again", "mailbox", m.box.path(), "cause", err)
+		}
+	}
 	m.mu.Lock()
 	m.forget([]uint32{gone})
 	m.mu.Unlock()
