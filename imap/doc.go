@@ -46,7 +46,7 @@
 //	list.go        LIST and LSUB; match.go: their patterns
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH
-//	search*.go     SEARCH
+//	search*.go     SEARCH, and what SORT and THREAD share with it
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //
 // Protocol behaviour is tested by testdata/transcripts, see transcript_test.go for their language.

@@ -17,8 +17,8 @@ type probe struct {
 	metas *maildir.MetaReader
 	stop  func() bool // the client is gone
 	level level
-	known []tri            // by leaf
-	recs  []maildir.Record // of the chunk
+	known []tri // by leaf
+	recs  []maildir.Record
 
 	rec      *maildir.Record
 	meta     *message.Meta
@@ -33,12 +33,23 @@ type probe struct {
 	err      error // first failure to read a message, save that it is gone
 }
 
-// match decides the plan for one message.
-func (p *probe) match(rec *maildir.Record) bool {
+// records returns the records of those uids (ascending) that exist, until the next call.
+func (p *probe) records(uids []uint32) []maildir.Record {
+	p.recs = p.box.Records(uids, p.recs[:0])
+	return p.recs
+}
+
+// begin goes on to a message.
+func (p *probe) begin(rec *maildir.Record) {
+	p.close()
 	p.rec, p.meta, p.looked, p.parsed = rec, nil, false, false
 	p.cacheOK, p.fileOK = false, false
+}
+
+// match decides the plan for one message.
+func (p *probe) match(rec *maildir.Record) bool {
+	p.begin(rec)
 	clear(p.known)
-	defer p.close()
 	for _, p.level = range p.pl.levels {
 		if p.level == levelText {
 			return p.matchText() == yes

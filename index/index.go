@@ -6,7 +6,7 @@
 //
 // Line ends are searched as they are decoded, CRLF; folded header fields are unfolded first. HTML is searched with its tags.
 //
-// Files: index.go what callers use, fold.go the comparison, stream.go the search in a text of any length with constant memory.
+// Files: index.go what callers use, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length with constant memory.
 //
 // All functions may be called concurrently.
 package index

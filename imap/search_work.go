@@ -1,0 +1,110 @@
+package imap
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roost/maildir"
+)
+
+// workKeepalive is how often the goroutine of the session looks at the connection while others work.
+const workKeepalive = time.Second
+
+// inspect calls fn for the numbers 0…n-1, each goroutine with a probe of its own, while this one looks after the connection. If that reads
+// messages it is done on all processors, and the goroutines of all sessions take turns, number by number. Numbers are begun in their order; after
+// fn has returned false a goroutine begins no other. What keeps a message from being read ends it with an error: the answer would be wrong.
+func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) bool) error {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	in := &inspection{pl: pl, box: s.view.box, n: n, fn: fn, stop: func() bool { return ctx.Err() != nil }}
+	workers := 1
+	if reads {
+		workers = runtime.GOMAXPROCS(0)
+		in.tokens, in.ended = s.srv.tokens, ctx.Done()
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			if err := contain(in.work); err != nil {
+				in.fail(err)
+			}
+		})
+	}
+	go func() { wg.Wait(); close(done) }()
+
+	tick := time.NewTicker(workKeepalive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			if in.err != nil {
+				s.log.Error("cannot read a message", "mailbox", in.box.Name(), "cause", in.err)
+				return errUnreadable
+			}
+			return nil
+		case <-tick.C:
+			if err := s.keepalive(); err != nil {
+				cancel()
+				<-done
+				return err
+			}
+		}
+	}
+}
+
+// inspection is shared by the goroutines of one inspect.
+type inspection struct {
+	pl   *plan
+	box  *maildir.Mailbox
+	n    int
+	fn   func(p *probe, i int) bool
+	stop func() bool
+	next atomic.Int64
+
+	tokens chan struct{}   // one is needed to read messages; nil: none are read
+	ended  <-chan struct{} // stop says true
+
+	mu  sync.Mutex // protects err
+	err error      // the first
+}
+
+// work takes numbers until there are no more.
+func (in *inspection) work() {
+	p := &probe{pl: in.pl, box: in.box, metas: in.box.NewMetaReader(), stop: in.stop, known: make([]tri, len(in.pl.leaves))}
+	defer p.metas.Close()
+	defer p.close()
+	for in.take(p) && p.err == nil {
+	}
+	if p.err != nil {
+		in.fail(p.err)
+	}
+}
+
+// take takes the next number; false when there is none, or no need for one.
+func (in *inspection) take(p *probe) bool {
+	if in.tokens != nil {
+		select {
+		case in.tokens <- struct{}{}:
+			defer func() { <-in.tokens }()
+		case <-in.ended:
+			return false
+		}
+	}
+	i := int(in.next.Add(1) - 1)
+	return !in.stop() && i < in.n && in.fn(p, i)
+}
+
+func (in *inspection) fail(err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.err == nil {
+		in.err = err
+	}
+}
