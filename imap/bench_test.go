@@ -257,6 +257,19 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
+func BenchmarkSort(b *testing.B) {
+	_, c := benchMailbox(b)
+	c.do("FETCH 1:* (ENVELOPE)")
+	for _, criteria := range []string{"ARRIVAL", "REVERSE DATE", "SUBJECT REVERSE DATE", "DISPLAYFROM SIZE"} {
+		b.Run(criteria, func(b *testing.B) {
+			for b.Loop() {
+				c.do("UID SORT (%s) UTF-8 UNDELETED", criteria)
+			}
+			perMessage(b)
+		})
+	}
+}
+
 func BenchmarkStore(b *testing.B) {
 	_, c := benchMailbox(b)
 	for i := 0; b.Loop(); i++ {

@@ -67,6 +67,8 @@ var commands = map[string]row{
 	"UID EXPUNGE": {selected, writes | expunges, (*session).cmdUIDExpunge},
 	"SEARCH":      {selected, numbered, (*session).cmdSearch},
 	"UID SEARCH":  {selected, 0, (*session).cmdSearch},
+	"SORT":        {selected, numbered, (*session).cmdSort},
+	"UID SORT":    {selected, 0, (*session).cmdSort},
 	"FETCH":       {selected, numbered, (*session).cmdFetch},
 	"UID FETCH":   {selected, 0, (*session).cmdFetch},
 	"STORE":       {selected, numbered | writes, (*session).cmdStore},

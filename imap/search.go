@@ -1,9 +1,12 @@
 package imap
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"sync/atomic"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"roost/imap/wire"
 )
@@ -27,35 +30,50 @@ const (
 
 func (s *session) cmdSearch(c *command) error {
 	req, err := wire.ParseSearch(c.args)
+	if req == nil {
+		return err
+	}
+	return s.searched(c, req, searchReturn(req.Return, s.rev2), err, nil)
+}
+
+// searched is a SEARCH or SORT whose parsing ended with err; order, if not nil, puts what was found in order.
+func (s *session) searched(c *command, req *wire.Search, o searchOptions, err error, order func([]uint32) ([]uint32, error)) error {
+	var pl *plan
+	var uids []uint32
+	if err == nil {
+		pl, uids, err = s.find(req, o)
+	}
+	if err == nil && order != nil {
+		uids, err = order(uids)
+	}
 	if err != nil {
-		if req != nil && req.Return.Save {
-			s.saved = nil // an unknown charset, which is a NO, see below
+		var r *response
+		if o.Save && !(errors.As(err, &r) && r.kind == goimap.StatusResponseTypeBad) {
+			s.saved = nil // RFC 5182 §2.1: a NO, be it for the charset, empties "$"; a BAD leaves it alone
 		}
 		return err
 	}
-	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
-		return bad("With UTF8=ACCEPT search strings are UTF-8")
+	if o.Save {
+		s.saved = o.toSave(uids)
 	}
-	ret := searchReturn(req.Return, s.rev2)
+	s.writeSearch(c, o, uids, pl.modSeq)
+	return nil
+}
+
+// find plans and runs a search.
+func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, error) {
+	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
+		return nil, nil, bad("With UTF8=ACCEPT search strings are UTF-8")
+	}
 	pl, err := newPlan(req.Key, s.view, s.view.box.KeywordNames(), s.saved)
 	if err != nil {
-		return err // BAD, which leaves "$" alone
+		return nil, nil, err
 	}
 	if pl.modSeq {
 		s.useCondstore()
 	}
-	uids, err := s.search(pl, ret)
-	if err != nil {
-		if ret.Save {
-			s.saved = nil // RFC 5182 §2.1: a NO empties "$"
-		}
-		return err
-	}
-	if ret.Save {
-		s.saved = ret.toSave(uids)
-	}
-	s.writeSearch(c, ret, uids, pl.modSeq)
-	return nil
+	uids, err := s.search(pl, o)
+	return pl, uids, err
 }
 
 // search returns the UIDs that match, ascending; when only the lowest or highest was asked for, it may return fewer, those among them.
@@ -65,7 +83,7 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 		return cands, nil
 	}
 	switch {
-	case ret.All || ret.Count || ret.saveAll():
+	case ret.All || ret.Count || ret.sorted || ret.saveAll():
 		return s.scan(pl, cands, scanAll)
 	case ret.Min && ret.Max:
 		low, err := s.scan(pl, cands, scanFirst)

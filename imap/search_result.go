@@ -1,6 +1,9 @@
 package imap
 
 import (
+	"slices"
+	"strings"
+
 	"roost/imap/wire"
 	"roost/maildir"
 )
@@ -9,11 +12,12 @@ import (
 type searchOptions struct {
 	wire.SearchReturn
 	extended bool // the answer is ESEARCH
+	sorted   bool // results are in another order than that of the mailbox, and MIN and MAX are the first and the last (RFC 5267 §3.1)
 }
 
 // searchReturn applies the defaults: RETURN () means ALL, and with IMAP4rev2 the answer is always ESEARCH (RFC 9051 §6.4.4).
 func searchReturn(r wire.SearchReturn, rev2 bool) searchOptions {
-	o := searchOptions{r, r.Present || rev2}
+	o := searchOptions{SearchReturn: r, extended: r.Present || rev2}
 	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save) {
 		o.All = true
 	}
@@ -27,7 +31,15 @@ func (o searchOptions) saveAll() bool {
 
 // toSave returns what "$" becomes.
 func (o searchOptions) toSave(uids []uint32) []uint32 {
-	if o.saveAll() || len(uids) == 0 {
+	if !o.saveAll() {
+		uids = o.ends(uids)
+	}
+	return o.ascending(uids)
+}
+
+// ends returns those of the results that MIN and MAX ask for.
+func (o searchOptions) ends(uids []uint32) []uint32 {
+	if len(uids) == 0 {
 		return uids
 	}
 	var out []uint32
@@ -40,26 +52,28 @@ func (o searchOptions) toSave(uids []uint32) []uint32 {
 	return out
 }
 
+// ascending returns results in the order of the mailbox.
+func (o searchOptions) ascending(uids []uint32) []uint32 {
+	if !o.sorted {
+		return uids
+	}
+	uids = slices.Clone(uids)
+	slices.Sort(uids)
+	return uids
+}
+
 // highest returns the highest MODSEQ of what is reported (RFC 7162 §3.1.6, §3.1.10); 0 of nothing.
 func (o searchOptions) highest(box *maildir.Mailbox, uids []uint32) (top maildir.ModSeq) {
-	if !o.All && !o.Count && len(uids) > 0 {
-		first, last := uids[0], uids[len(uids)-1]
-		switch {
-		case o.Min && o.Max:
-			uids = []uint32{first, last}
-		case o.Min:
-			uids = []uint32{first}
-		case o.Max:
-			uids = []uint32{last}
-		}
+	if !o.All && !o.Count && (o.Min || o.Max) {
+		uids = o.ends(uids)
 	}
-	for _, rec := range box.Records(uids, nil) {
+	for _, rec := range box.Records(o.ascending(uids), nil) {
 		top = max(top, rec.ModSeq)
 	}
 	return top
 }
 
-// writeSearch writes the untagged answer.
+// writeSearch writes the untagged answer to SEARCH or SORT.
 func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq bool) {
 	var top maildir.ModSeq
 	if modSeq {
@@ -75,7 +89,7 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 		}
 	}
 	if !o.extended {
-		s.enc.Raw("* SEARCH")
+		s.enc.Raw("* ").Raw(strings.TrimPrefix(c.name, "UID "))
 		for _, n := range nums {
 			s.enc.SP().Number(int64(n))
 		}

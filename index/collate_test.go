@@ -16,6 +16,7 @@ func TestCollate(t *testing.T) {
 		{"각", "\u1100\u1161\u11a8"},
 		{"ı", "I"},
 		{"ß", "ß"},
+		{"a\xffé", "a\xffé"},
 	} {
 		if got := Collate(tt.in); got != tt.want {
 			t.Errorf("Collate(%q) = %+q, want %+q", tt.in, got, tt.want)

@@ -49,6 +49,8 @@ func parseAll(r *Reader, f *Frame) {
 		ParseID(a)
 	case "SEARCH", "UID SEARCH":
 		ParseSearch(a)
+	case "SORT", "UID SORT":
+		ParseSort(a)
 	case "APPEND", "REPLACE", "UID REPLACE":
 		var err error
 		if f.Name == "APPEND" {

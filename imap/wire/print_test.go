@@ -94,21 +94,38 @@ func printSection(s *FetchSection) string {
 }
 
 // printSearch prints the arguments of SEARCH; strings are UTF-8.
-func printSearch(c *Search) string {
-	out := ""
-	if c.Return.Present {
-		var words []string
-		for _, o := range []struct {
-			word string
-			set  bool
-		}{{"MIN", c.Return.Min}, {"MAX", c.Return.Max}, {"ALL", c.Return.All}, {"COUNT", c.Return.Count}, {"SAVE", c.Return.Save}} {
-			if o.set {
-				words = append(words, o.word)
+func printSearch(c *Search) string { return printReturn(c.Return) + " " + printKey(c.Key) }
+
+func printReturn(r SearchReturn) string {
+	if !r.Present {
+		return ""
+	}
+	var words []string
+	for _, o := range []struct {
+		word string
+		set  bool
+	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}} {
+		if o.set {
+			words = append(words, o.word)
+		}
+	}
+	return " RETURN (" + strings.Join(words, " ") + ")"
+}
+
+// printSort prints the arguments of SORT; strings are UTF-8.
+func printSort(c *Sort) string {
+	var criteria []string
+	for _, by := range c.Criteria {
+		for word, key := range sortKeys {
+			if key == by.Key {
+				if by.Reverse {
+					word = "REVERSE " + word
+				}
+				criteria = append(criteria, word)
 			}
 		}
-		out = " RETURN (" + strings.Join(words, " ") + ")"
 	}
-	return out + " " + printKey(c.Key)
+	return printReturn(c.Return) + " (" + strings.Join(criteria, " ") + ") UTF-8 " + printKey(c.Key)
 }
 
 func printKey(key SearchKey) string {

@@ -8,42 +8,67 @@ import (
 // ParseSearch parses SEARCH and UID SEARCH. Strings are converted to UTF-8. The error is a *CharsetError for an unknown CHARSET;
 // then the result options are returned all the same, as RETURN (SAVE) has an effect when it fails (RFC 5182 §2.1).
 //
-//	search             = "SEARCH" [search-return-opts] SP search-program
-//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-//	search-program     = ["CHARSET" SP charset SP] search-key *(SP search-key)
+//	search         = "SEARCH" [search-return-opts] SP search-program
+//	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func ParseSearch(d *Decoder) (*Search, error) {
 	var c Search
-	if !d.ExpectSP() {
+	if !d.ExpectSP() || !c.options(d) {
 		return nil, d.Err()
 	}
-	if d.Keyword("RETURN") && (!d.ExpectSP() || !searchReturn(d, &c.Return) || !d.ExpectSP()) {
+	if d.Keyword("CHARSET") && (!d.ExpectSP() || !c.charset(d)) {
 		return nil, d.Err()
 	}
-	if d.Keyword("CHARSET") {
-		if !d.ExpectSP() || !d.ExpectAString(&c.Charset) || !d.ExpectSP() {
-			return nil, d.Err()
-		}
-		c.Charset = strings.ToUpper(c.Charset)
+	return searched(d, &c, c.keys(d))
+}
+
+// searched returns v, also when all that is wrong is the charset.
+func searched[T any](d *Decoder, v *T, ok bool) (*T, error) {
+	if _, charset := d.err.(*CharsetError); charset {
+		return v, d.err
 	}
+	return done(d, v, ok)
+}
+
+// options takes the result options that a command may begin with.
+//
+//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+func (c *Search) options(d *Decoder) bool {
+	if d.Keyword("RETURN") {
+		return d.ExpectSP() && searchReturn(d, &c.Return) && d.ExpectSP()
+	}
+	return d.err == nil
+}
+
+// charset takes the name of a charset and the space behind it.
+func (c *Search) charset(d *Decoder) bool {
+	ok := d.ExpectAString(&c.Charset) && d.ExpectSP()
+	c.Charset = strings.ToUpper(c.Charset)
+	return ok
+}
+
+// keys takes search keys up to the end.
+//
+//	search-key *(SP search-key)
+func (c *Search) keys(d *Decoder) bool {
 	convert, ok := newConverter(c.Charset)
 	if !ok {
 		d.err = &CharsetError{Charset: c.Charset}
-		return &c, d.Err()
+		return false
 	}
 	p := searchParser{d, convert}
 	var keys []SearchKey
 	for {
 		key := p.key()
 		if key == nil {
-			return nil, d.Err()
+			return false
 		}
 		keys = append(keys, key)
 		if d.End() {
 			c.Key = and(keys)
-			return &c, nil
+			return true
 		}
 		if !d.ExpectSP() {
-			return nil, d.Err()
+			return false
 		}
 	}
 }

@@ -1,0 +1,212 @@
+package imap
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"math"
+	"slices"
+	"strings"
+
+	"roost/imap/wire"
+	"roost/index"
+	"roost/maildir/message"
+)
+
+// SORT and UID SORT (RFC 5256) with ESORT (RFC 5267 §3) and SORT=DISPLAY (RFC 5957). Texts are compared by i;unicode-casemap, which is
+// I18NLEVEL=1 (RFC 5255 §4.3). What is compared comes from records and from the parsed facts of messages, read anew each time.
+
+const (
+	sortChunk = 256 // messages that a processor takes at once
+	// maxSortText bounds what is held of a text. Longer ones are compared by their beginning, and then in any order, but always the same and
+	// never as equal.
+	maxSortText = 256
+)
+
+func (s *session) cmdSort(c *command) error {
+	req, err := wire.ParseSort(c.args)
+	if req == nil {
+		return err
+	}
+	o := searchReturn(req.Return, false)
+	o.sorted = true
+	return s.searched(c, &req.Search, o, err, func(uids []uint32) ([]uint32, error) { return s.sortBy(uids, req.Criteria) })
+}
+
+// sortValue is what is compared of one message for one key.
+type sortValue struct {
+	num  int64
+	text string
+}
+
+func (a *sortValue) compare(b *sortValue) int {
+	if a.num != b.num {
+		return cmp.Compare(a.num, b.num)
+	}
+	return strings.Compare(a.text, b.text)
+}
+
+// sortKey is how a value is found: e is the message's ENVELOPE, for the keys that need it; false when the message is gone or p.err says why
+// it cannot be known.
+type sortKey struct {
+	envelope bool
+	value    func(p *probe, e *message.Envelope) (sortValue, bool)
+}
+
+// sortKeys is the table of all keys.
+var sortKeys = map[wire.SortKey]sortKey{
+	wire.SortArrival: {false, func(p *probe, _ *message.Envelope) (v sortValue, ok bool) {
+		v.num, ok = p.internalDate()
+		return v, ok
+	}},
+	wire.SortSize: {false, func(p *probe, _ *message.Envelope) (sortValue, bool) {
+		ok := p.rec.Wire >= 0 || p.fill()
+		return sortValue{num: p.rec.Wire}, ok
+	}},
+	wire.SortDate: {true, func(p *probe, _ *message.Envelope) (v sortValue, ok bool) {
+		v.num, ok = p.sentDate()
+		return v, ok
+	}},
+	wire.SortSubject: {true, func(_ *probe, e *message.Envelope) (sortValue, bool) {
+		base, _ := baseSubject(message.DecodeText(e.Subject))
+		return sortText(base), true
+	}},
+	wire.SortFrom:        {true, addressKey(func(e *message.Envelope) []byte { return e.From.Mailbox })},
+	wire.SortTo:          {true, addressKey(func(e *message.Envelope) []byte { return e.To.Mailbox })},
+	wire.SortCc:          {true, addressKey(func(e *message.Envelope) []byte { return e.Cc.Mailbox })},
+	wire.SortDisplayFrom: {true, displayKey(func(e *message.Envelope) *message.Address { return &e.From })},
+	wire.SortDisplayTo:   {true, displayKey(func(e *message.Envelope) *message.Address { return &e.To })},
+}
+
+// addressKey compares the local part of an address.
+func addressKey(mailbox func(*message.Envelope) []byte) func(*probe, *message.Envelope) (sortValue, bool) {
+	return func(_ *probe, e *message.Envelope) (sortValue, bool) { return sortText(string(mailbox(e))), true }
+}
+
+// displayKey compares what people are shown of an address (RFC 5957 §3).
+func displayKey(address func(*message.Envelope) *message.Address) func(*probe, *message.Envelope) (sortValue, bool) {
+	return func(_ *probe, e *message.Envelope) (sortValue, bool) {
+		a := address(e)
+		text := message.DecodeText(a.Name)
+		if text == "" {
+			text = string(a.Mailbox)
+			if a.Mailbox != nil && a.Host != nil {
+				text += "@" + string(a.Host)
+			}
+		}
+		return sortText(text), true
+	}
+}
+
+// sortText is the value of a text.
+func sortText(s string) sortValue {
+	key := index.Collate(s)
+	if len(key) > maxSortText {
+		sum := sha256.Sum256([]byte(key))
+		key = key[:maxSortText-len(sum)] + string(sum[:])
+	}
+	return sortValue{text: strings.Clone(key)} // s may be part of something longer
+}
+
+// internalDate is INTERNALDATE in seconds since the epoch.
+func (p *probe) internalDate() (int64, bool) {
+	ok := p.rec.Time != unknownTime || p.fill()
+	return p.rec.Time, ok
+}
+
+// sentDate is the moment of the Date field, or of INTERNALDATE where that says none (RFC 5256 §2.2); facts must be there.
+func (p *probe) sentDate() (int64, bool) {
+	if p.meta.SentTime != math.MinInt64 {
+		return p.meta.SentTime, true
+	}
+	return p.internalDate()
+}
+
+// envelope reads what ENVELOPE says; false like sortKey.value.
+func (p *probe) envelope(e *message.Envelope) (ok bool) {
+	if p.facts() == nil {
+		return false
+	}
+	*e, _ = message.ReadEnvelope(p.meta.Envelope)
+	return true
+}
+
+// sorted is a piece of the messages with their values, a row of them for each.
+type sorted struct {
+	uids   []uint32
+	values []sortValue
+}
+
+// sortBy returns the messages, ascending, in the order of the criteria; those that are gone are left out. Ties are in the order of the
+// mailbox, whatever is reversed.
+func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) ([]uint32, error) {
+	keys := make([]sortKey, len(by))
+	envelope := false
+	for i, c := range by {
+		keys[i] = sortKeys[c.Key]
+		envelope = envelope || keys[i].envelope
+	}
+	chunks := make([]sorted, (len(uids)+sortChunk-1)/sortChunk)
+	err := s.inspect(&plan{}, len(chunks), true, func(p *probe, i int) bool {
+		p.level = levelParse
+		recs := p.records(uids[i*sortChunk : min(len(uids), (i+1)*sortChunk)])
+		row := sorted{make([]uint32, 0, len(recs)), make([]sortValue, 0, len(recs)*len(by))}
+	messages:
+		for j := range recs {
+			if p.stop() {
+				return false
+			}
+			var e message.Envelope
+			p.begin(&recs[j])
+			if envelope && !p.envelope(&e) {
+				continue
+			}
+			start := len(row.values)
+			for k := range keys {
+				v, ok := keys[k].value(p, &e)
+				if !ok {
+					row.values = row.values[:start]
+					continue messages
+				}
+				row.values = append(row.values, v)
+			}
+			row.uids = append(row.uids, recs[j].UID)
+		}
+		chunks[i] = row
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := sorted{make([]uint32, 0, len(uids)), make([]sortValue, 0, len(uids)*len(by))}
+	for i := range chunks {
+		all.uids = append(all.uids, chunks[i].uids...)
+		all.values = append(all.values, chunks[i].values...)
+		chunks[i] = sorted{}
+	}
+	return all.order(by), nil
+}
+
+// order sorts.
+func (all *sorted) order(by []wire.SortCriterion) []uint32 {
+	n := len(by)
+	places := make([]int, len(all.uids))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int {
+		for k := range by {
+			if c := all.values[a*n+k].compare(&all.values[b*n+k]); c != 0 {
+				if by[k].Reverse {
+					return -c
+				}
+				return c
+			}
+		}
+		return cmp.Compare(a, b)
+	})
+	uids := make([]uint32, len(places))
+	for i, place := range places {
+		uids[i] = all.uids[place]
+	}
+	return uids
+}

@@ -1,0 +1,73 @@
+package wire
+
+import "slices"
+
+// Sort is SORT or UID SORT (RFC 5256, RFC 5267 §3).
+type Sort struct {
+	Search
+	Criteria []SortCriterion // at least one, no key twice
+}
+
+// SortCriterion is one key to sort by.
+type SortCriterion struct {
+	Key     SortKey
+	Reverse bool
+}
+
+// SortKey says what of a message is compared.
+type SortKey uint8
+
+// The sort keys.
+const (
+	SortArrival SortKey = iota
+	SortCc
+	SortDate
+	SortFrom
+	SortSize
+	SortSubject
+	SortTo
+	SortDisplayFrom
+	SortDisplayTo
+)
+
+// sortKeys are the words for them.
+var sortKeys = map[string]SortKey{
+	"ARRIVAL":     SortArrival,
+	"CC":          SortCc,
+	"DATE":        SortDate,
+	"FROM":        SortFrom,
+	"SIZE":        SortSize,
+	"SUBJECT":     SortSubject,
+	"TO":          SortTo,
+	"DISPLAYFROM": SortDisplayFrom, // RFC 5957, like the next one
+	"DISPLAYTO":   SortDisplayTo,
+}
+
+// ParseSort parses SORT and UID SORT. A key that is named again decides nothing any more and is left out. About errors see ParseSearch.
+//
+//	sort            = "SORT" [search-return-opts] SP sort-criteria SP search-criteria
+//	sort-criteria   = "(" sort-criterion *(SP sort-criterion) ")"
+//	sort-criterion  = ["REVERSE" SP] sort-key
+//	search-criteria = charset 1*(SP search-key)
+func ParseSort(d *Decoder) (*Sort, error) {
+	var c Sort
+	ok := d.ExpectSP() && c.options(d) && d.ExpectList1(func() bool {
+		reverse := d.Keyword("REVERSE")
+		if reverse && !d.ExpectSP() {
+			return false
+		}
+		var word string
+		if !d.ExpectKeyword(&word) {
+			return false
+		}
+		key, ok := sortKeys[word]
+		if !ok {
+			return d.Fail("unknown sort key")
+		}
+		if !slices.ContainsFunc(c.Criteria, func(s SortCriterion) bool { return s.Key == key }) {
+			c.Criteria = append(c.Criteria, SortCriterion{key, reverse})
+		}
+		return true
+	}) && d.ExpectSP() && c.charset(d) && c.keys(d)
+	return searched(d, &c, ok)
+}
