@@ -270,6 +270,20 @@ func BenchmarkSort(b *testing.B) {
 	}
 }
 
+// BenchmarkThread is of messages that answer nobody; TestThreadLarge has deep threads.
+func BenchmarkThread(b *testing.B) {
+	_, c := benchMailbox(b)
+	c.do("FETCH 1:* (ENVELOPE)")
+	for _, algorithm := range []string{"ORDEREDSUBJECT", "REFERENCES", "REFS"} {
+		b.Run(algorithm, func(b *testing.B) {
+			for b.Loop() {
+				c.do("UID THREAD %s UTF-8 UNDELETED", algorithm)
+			}
+			perMessage(b)
+		})
+	}
+}
+
 func BenchmarkStore(b *testing.B) {
 	_, c := benchMailbox(b)
 	for i := 0; b.Loop(); i++ {

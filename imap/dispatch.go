@@ -69,6 +69,8 @@ var commands = map[string]row{
 	"UID SEARCH":  {selected, 0, (*session).cmdSearch},
 	"SORT":        {selected, numbered, (*session).cmdSort},
 	"UID SORT":    {selected, 0, (*session).cmdSort},
+	"THREAD":      {selected, numbered, (*session).cmdThread},
+	"UID THREAD":  {selected, 0, (*session).cmdThread},
 	"FETCH":       {selected, numbered, (*session).cmdFetch},
 	"UID FETCH":   {selected, 0, (*session).cmdFetch},
 	"STORE":       {selected, numbered | writes, (*session).cmdStore},

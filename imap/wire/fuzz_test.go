@@ -51,6 +51,8 @@ func parseAll(r *Reader, f *Frame) {
 		ParseSearch(a)
 	case "SORT", "UID SORT":
 		ParseSort(a)
+	case "THREAD", "UID THREAD":
+		ParseThread(a)
 	case "APPEND", "REPLACE", "UID REPLACE":
 		var err error
 		if f.Name == "APPEND" {

@@ -71,3 +71,19 @@ func ParseSort(d *Decoder) (*Sort, error) {
 	}) && d.ExpectSP() && c.charset(d) && c.keys(d)
 	return searched(d, &c, ok)
 }
+
+// Thread is THREAD or UID THREAD (RFC 5256); it has no result options.
+type Thread struct {
+	Search
+	Algorithm string // upper case
+}
+
+// ParseThread parses THREAD and UID THREAD. About errors see ParseSearch.
+//
+//	thread     = "THREAD" SP thread-alg SP search-criteria
+//	thread-alg = "ORDEREDSUBJECT" / "REFERENCES" / thread-alg-ext
+func ParseThread(d *Decoder) (*Thread, error) {
+	var c Thread
+	ok := d.ExpectSP() && d.ExpectKeyword(&c.Algorithm) && d.ExpectSP() && c.charset(d) && c.keys(d)
+	return searched(d, &c, ok)
+}

@@ -53,3 +53,37 @@ func FuzzSort(f *testing.F) {
 		}
 	})
 }
+
+func TestParseThread(t *testing.T) {
+	accepts(t, ParseThread, map[string]*Thread{
+		" REFERENCES UTF-8 ALL": {Search{Charset: "UTF-8", Key: &KeyAnd{}}, "REFERENCES"},
+		" refs us-ascii ALL":    {Search{Charset: "US-ASCII", Key: &KeyAnd{}}, "REFS"},
+	})
+	refuses(t, ParseThread, "", " ", " REFS", " REFS ", " REFS UTF-8", " REFS UTF-8 ", " REFS ALL", " (REFS) UTF-8 ALL", ` "REFS" UTF-8 ALL`, " REFS UTF-8 ALL)")
+	c, err := ParseThread(decode(" REFS X-KLINGON ALL"))
+	var unknown *CharsetError
+	if !errors.As(err, &unknown) || c == nil {
+		t.Errorf("an unknown charset: %+v, %v", c, err)
+	}
+}
+
+func FuzzThread(f *testing.F) {
+	for _, s := range []string{" REFERENCES UTF-8 ALL", " orderedsubject \"koi8-r\" TEXT \"\xc1\"", " REFS US-ASCII OR SEEN $"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		c, err := ParseThread(decode(args))
+		if err != nil {
+			return
+		}
+		printed := " " + c.Algorithm + " UTF-8 " + printKey(c.Key)
+		again, err := ParseThread(NewDecoder([]byte(printed), 200))
+		if err != nil {
+			t.Fatalf("%q -> %q: %v", args, printed, err)
+		}
+		c.Charset = "UTF-8"
+		if !reflect.DeepEqual(c, again) {
+			t.Fatalf("%q -> %q -> %v", args, printed, again)
+		}
+	})
+}
