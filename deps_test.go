@@ -162,7 +162,8 @@ func edge(path string) string {
 	return strings.Join(parts[:min(3, len(parts))], "/")
 }
 
-// imports collects the imports of all packages, without their tests, whatever the platform. Packages of tests alone are left out.
+// imports collects the imports of all packages, without their tests, whatever the platform. Packages of tests alone are left out, and bench, which
+// is a module of its own.
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -171,7 +172,7 @@ func imports(t *testing.T) map[string][]string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && file != "." && (strings.HasPrefix(name, ".") || name == "testdata") {
+		if d.IsDir() && file != "." && (strings.HasPrefix(name, ".") || name == "testdata" || file == "bench") {
 			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {

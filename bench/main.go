@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -90,7 +91,9 @@ func main() {
 		return
 	}
 	if err == nil {
-		err = run(o)
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop) // a second signal ends us at once, and with us the servers
+		err = run(ctx, o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -99,8 +102,8 @@ func main() {
 }
 
 // run measures, prints and writes the results.
-func run(o *options) error {
-	r, err := compare(o)
+func run(ctx context.Context, o *options) error {
+	r, err := compare(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -114,8 +117,9 @@ func run(o *options) error {
 	return os.WriteFile(filepath.Join(o.out, "results.svg"), []byte(r.svg()), 0o644)
 }
 
-// compare does everything: the tree, the servers, the workloads. What it started has ended when it returns, also after SIGINT.
-func compare(o *options) (*report, error) {
+// compare does everything: the tree, the servers, the workloads. What it started has ended when it returns. When ctx ends it finishes the
+// repetition it is at and returns an error.
+func compare(ctx context.Context, o *options) (*report, error) {
 	work, err := workDirectory(o)
 	if err != nil {
 		return nil, err
@@ -124,9 +128,6 @@ func compare(o *options) (*report, error) {
 		defer os.RemoveAll(work)
 	}
 	sides, err := setUp(o, work)
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(interrupted)
 	stop := func() {
 		for _, s := range sides {
 			if err := s.stop(); err != nil {
@@ -145,17 +146,12 @@ func compare(o *options) (*report, error) {
 			continue
 		}
 		start := time.Now()
-		m, err := measure(w, sides)
+		m, err := measure(ctx, w, sides)
 		if err != nil {
 			return nil, err
 		}
 		r.add(m)
 		o.progress("%6.1f s  %s\n", time.Since(start).Seconds(), w.key)
-		select {
-		case <-interrupted:
-			return nil, fmt.Errorf("interrupted")
-		default:
-		}
 	}
 	stop()
 	r.finish(sides)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -163,7 +164,7 @@ const quickReps = 5
 
 // measure runs a workload on all sides in turn, A B A B, until it was repeated often enough or the time for it is up; at least once, and
 // twice when that is possible in twice the time.
-func measure(w *workload, sides []*side) (*measured, error) {
+func measure(ctx context.Context, w *workload, sides []*side) (*measured, error) {
 	m := &measured{workload: w, sides: make([]series, len(sides))}
 	wrong := func(s *side, err error) error { return fmt.Errorf("%s: %s: %w", s.name(), w.key, err) }
 	if w.prepare != nil {
@@ -184,6 +185,9 @@ func measure(w *workload, sides []*side) (*measured, error) {
 			break
 		}
 		for i, s := range sides {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			s.rng = rand.New(rand.NewPCG(opt.seed, uint64(n+1)))
 			meter := &meter{side: s}
 			out, err := w.sample(s, meter)

@@ -66,7 +66,8 @@ func (r *roost) version() string {
 		return err.Error()
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
-	if commit, err := exec.Command("git", "-C", r.source, "describe", "--always", "--dirty").Output(); err == nil {
+	// The last change of the server; what changed the bench since then made it no different.
+	if commit, err := exec.Command("git", "-C", r.source, "log", "-1", "--format=%h", "--", ".", ":!bench").Output(); err == nil {
 		line += ", commit " + strings.TrimSpace(string(commit))
 	}
 	return line
