@@ -12,6 +12,7 @@ import (
 
 var (
 	errAppendTooBig = no("TOOBIG", "Message is too big")
+	errOneMessage   = bad("There must be one message")
 	errAppendEmpty  = no(goimap.ResponseCodeCannot, "Message is empty, nothing was appended")
 )
 
@@ -53,7 +54,9 @@ func (s *session) appendMessages(c *command) error {
 		if err := s.appendOne(c, delivery, msg); err != nil {
 			return err
 		}
-		msg, err = wire.ParseAppendMessage(c.args)
+		if msg, err = wire.ParseAppendMessage(c.args); err == nil && !s.has("MULTIAPPEND") {
+			return errOneMessage
+		}
 	}
 	if err != io.EOF {
 		return err
@@ -62,7 +65,9 @@ func (s *session) appendMessages(c *command) error {
 	if err != nil {
 		return err
 	}
-	c.okCode = appendUID(box, uids)
+	if s.has("UIDPLUS") {
+		c.okCode = appendUID(box, uids)
+	}
 	return nil
 }
 
@@ -81,6 +86,8 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 	switch {
 	case msg.UTF8 && !s.utf8: // RFC 9755 §4
 		return bad("UTF8 is not enabled")
+	case lit.Binary && !msg.UTF8 && !s.has("BINARY"):
+		return bad("Literals of this kind are not taken")
 	case lit.Size > s.srv.opt.Limits.Append: // RFC 7889 §4
 		return errAppendTooBig
 	case lit.Size == 0: // RFC 3502 §6.3.11: how a client that has begun calls it off

@@ -92,6 +92,9 @@ func (s *session) cmdAuthenticate(c *command) error {
 	if err != nil {
 		return err
 	}
+	if req.Initial != nil && !s.has("SASL-IR") {
+		return bad("Initial responses are not taken")
+	}
 	x, err := s.srv.opt.Auth.Start(s.srv.ctx, s.request(), req.Mechanism)
 	if errors.Is(err, auth.ErrFailed) {
 		return no(goimap.ResponseCodeCannot, "Mechanism is not supported")

@@ -75,7 +75,7 @@ func (s *session) passwordsAllowed() bool {
 func (s *session) capabilities() string {
 	var b strings.Builder
 	for _, c := range capabilityTable {
-		if !c.shown(s) {
+		if !c.shown(s) || !s.has(strings.ToUpper(c.name)) {
 			continue
 		}
 		if b.Len() > 0 {
@@ -110,6 +110,9 @@ func (s *session) cmdEnable(c *command) error {
 	}
 	var on []string
 	for _, name := range req.Caps {
+		if !s.has(name) {
+			continue
+		}
 		switch name {
 		case "IMAP4REV2":
 			s.rev2 = true

@@ -27,7 +27,9 @@ func (s *session) cmdCopy(c *command) error {
 	if len(pairs) == 0 {
 		return errSomeGone
 	}
-	c.okCode = copyUID(dst, pairs) // names what was still there to copy
+	if s.has("UIDPLUS") {
+		c.okCode = copyUID(dst, pairs) // names what was still there to copy
+	}
 	return nil
 }
 
@@ -43,9 +45,10 @@ func (s *session) cmdMove(c *command) error {
 		return nil
 	}
 	pairs, err := s.view.box.MoveTo(s.ctx, uids, dst)
-	if len(pairs) > 0 {
+	if len(pairs) > 0 && s.has("UIDPLUS") {
 		s.enc.Raw("* OK [").Raw(copyUID(dst, pairs)).Raw("] Moved").CRLF()
-	} else if err == nil {
+	}
+	if len(pairs) == 0 && err == nil {
 		return errSomeGone
 	}
 	return someGone(err)

@@ -52,6 +52,7 @@ var commands = map[string]row{
 	"UNSUBSCRIBE":    {loggedIn, 0, (*session).cmdSubscribe},
 	"LIST":           {loggedIn, 0, (*session).cmdList},
 	"LSUB":           {loggedIn, 0, (*session).cmdLsub},
+	"XLIST":          {loggedIn, 0, (*session).cmdXlist},
 	"NAMESPACE":      {loggedIn, 0, (*session).cmdNamespace},
 	"STATUS":         {loggedIn, 0, (*session).cmdStatus},
 	"APPEND":         {loggedIn, 0, (*session).cmdAppend},
@@ -87,9 +88,10 @@ var commands = map[string]row{
 func (s *session) dispatch(f *wire.Frame) error {
 	c := &command{tag: f.Tag, name: f.Name, args: f.Args, frame: f}
 	r, ok := commands[f.Name]
+	f.Args.Without = s.off.without(f.Name)
 	var err error
 	switch {
-	case !ok:
+	case !ok || s.off.command(f.Name):
 		err = bad("Unknown command")
 	case r.states&s.state == 0 && s.state == notAuthenticated:
 		err = bad("Log in first")

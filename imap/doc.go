@@ -35,6 +35,7 @@
 //	dispatch.go    the table of commands
 //	reply.go       errors to responses
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
+//	disable.go     capabilities that the administrator has turned off
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
 //	compress.go    COMPRESS
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT

@@ -32,12 +32,13 @@ type testServer struct {
 
 // testAuth knows two users.
 type testAuth struct {
-	tlsOnly bool // no passwords without TLS
+	tlsOnly bool                         // no passwords without TLS
+	extra   map[string]map[string]string // extra fields by user
 }
 
-func (testAuth) Password(_ context.Context, _ auth.Request, user, password string) (*auth.User, error) {
+func (a testAuth) Password(_ context.Context, _ auth.Request, user, password string) (*auth.User, error) {
 	if (user == "user" || user == "other") && password == "secret" {
-		return &auth.User{Name: user}, nil
+		return &auth.User{Name: user, Extra: a.extra[user]}, nil
 	}
 	return nil, auth.ErrFailed
 }

@@ -189,6 +189,15 @@ func (l *lister) entry(e *listEntry) error {
 
 // beginList writes a LIST response up to the name. extended: the client knows attributes younger than RFC 3501.
 func (s *session) beginList(e *listEntry, extended, subscribed bool) {
+	s.beginName("LIST", s.listAttributes(e, extended, subscribed), e.name)
+}
+
+// beginName writes what LIST, LSUB and XLIST answer for a name.
+func (s *session) beginName(kind string, attrs []string, name string) {
+	s.enc.Raw("* ").Raw(kind).Raw(" (").Raw(strings.Join(attrs, " ")).Raw(`) "`).Raw(string(s.mail.Separator())).Raw(`" `).Mailbox(name)
+}
+
+func (s *session) listAttributes(e *listEntry, extended, subscribed bool) []string {
 	var attrs []string
 	switch {
 	case e.exists:
@@ -197,18 +206,20 @@ func (s *session) beginList(e *listEntry, extended, subscribed bool) {
 	default:
 		attrs = append(attrs, `\Noselect`)
 	}
-	if e.hasChildren {
-		attrs = append(attrs, `\HasChildren`)
-	} else {
-		attrs = append(attrs, `\HasNoChildren`)
+	if s.has("CHILDREN") {
+		if e.hasChildren {
+			attrs = append(attrs, `\HasChildren`)
+		} else {
+			attrs = append(attrs, `\HasNoChildren`)
+		}
 	}
 	if e.subscribed && subscribed {
 		attrs = append(attrs, `\Subscribed`)
 	}
-	if e.use != "" {
+	if e.use != "" && s.has("SPECIAL-USE") {
 		attrs = append(attrs, e.use) // always: macOS never asks for them
 	}
-	s.enc.Raw("* LIST (").Raw(strings.Join(attrs, " ")).Raw(`) "`).Raw(string(s.mail.Separator())).Raw(`" `).Mailbox(e.name)
+	return attrs
 }
 
 // writeList tells an IMAP4rev2 client of a mailbox that it did not ask LIST for, with OLDNAME if the client knows it as old
@@ -255,8 +266,9 @@ func (s *session) cmdLsub(c *command) error {
 	}
 	sep := s.mail.Separator()
 	pattern := req.Reference + req.Patterns[0]
-	answer := func(name string, attrs string) {
-		s.enc.Raw("* LSUB (").Raw(attrs).Raw(`) "`).Raw(string(sep)).Raw(`" `).Mailbox(name).CRLF()
+	answer := func(name string, attrs ...string) {
+		s.beginName("LSUB", attrs, name)
+		s.enc.CRLF()
 	}
 	parents := map[string]bool{}
 	for _, e := range names.all {
@@ -265,7 +277,7 @@ func (s *session) cmdLsub(c *command) error {
 		}
 		if matchList(pattern, e.name, sep) {
 			if e.exists {
-				answer(e.name, "")
+				answer(e.name)
 			} else {
 				answer(e.name, `\Noselect`)
 			}
@@ -280,6 +292,40 @@ func (s *session) cmdLsub(c *command) error {
 				answer(name, `\Noselect`)
 			}
 		}
+	}
+	return nil
+}
+
+// xlistUses are the attributes that XLIST has another name for.
+var xlistUses = map[string]string{`\All`: `\AllMail`, `\Flagged`: `\Starred`, `\Junk`: `\Spam`}
+
+// cmdXlist is XLIST, the LIST with special uses that Google had before RFC 6154. Old clients send it without being offered it; it is not, because
+// some that know both would leave out LIST-EXTENDED then.
+func (s *session) cmdXlist(c *command) error {
+	req, err := wire.ParseLsub(c.args)
+	if err != nil {
+		return err
+	}
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	pattern := req.Reference + req.Patterns[0]
+	for _, e := range names.all {
+		if !e.listed || !matchList(pattern, e.name, s.mail.Separator()) {
+			continue
+		}
+		attrs := s.listAttributes(e, false, false)
+		for i, attr := range attrs {
+			if other := xlistUses[attr]; other != "" {
+				attrs[i] = other
+			}
+		}
+		if e.name == inbox {
+			attrs = append(attrs, `\Inbox`)
+		}
+		s.beginName("XLIST", attrs, e.name)
+		s.enc.CRLF()
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (s *session) cmdCreate(c *command) error {
 		return err
 	}
 	name := strings.TrimSuffix(req.Name, string(s.mail.Separator()))
-	if box, err := s.mail.Open(name); err == nil { // RFC 8474 §4.1; not of a name that only holds others
+	if box, err := s.mail.Open(name); err == nil && s.has("OBJECTID") { // RFC 8474 §4.1; not of a name that only holds others
 		st := box.Status()
 		box.Release()
 		c.okCode = "MAILBOXID (" + mailboxID(&st) + ")"

@@ -12,7 +12,6 @@ import (
 
 var (
 	errNoOld       = no(goimap.ResponseCodeNonExistent, "No such message, nothing was replaced")
-	errOneMessage  = bad("REPLACE takes one message")
 	errReplaceGone = no("EXPUNGEISSUED", "The message was removed meanwhile, nothing was replaced")
 )
 
@@ -61,6 +60,8 @@ func (s *session) replace(c *command) error {
 		}
 		return err
 	}
-	s.enc.Raw("* OK [").Raw(appendUID(box, []uint32{uid})).Raw("] Replacement").CRLF()
+	if s.has("UIDPLUS") {
+		s.enc.Raw("* OK [").Raw(appendUID(box, []uint32{uid})).Raw("] Replacement").CRLF()
+	}
 	return nil
 }

@@ -51,8 +51,12 @@ func (s *session) cmdSelect(c *command) error {
 	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
 	s.enc.Raw("* OK [UIDNEXT ").Number(int64(s.view.next)).Raw("] Predicted next UID").CRLF()
-	s.enc.Raw("* OK [MAILBOXID (").Raw(mailboxID(&st)).Raw(")] Mailbox identifier").CRLF()
-	s.writeHighestModSeq()
+	if s.has("OBJECTID") {
+		s.enc.Raw("* OK [MAILBOXID (").Raw(mailboxID(&st)).Raw(")] Mailbox identifier").CRLF()
+	}
+	if s.has("CONDSTORE") {
+		s.writeHighestModSeq()
+	}
 	if s.rev2 {
 		// RFC 9051 §6.3.2: always. The store calls a mailbox as it was called when it was opened first, which LIST may spell otherwise.
 		if !s.writeList(box.Name(), req.Name) && !s.writeList(req.Name, req.Name) {

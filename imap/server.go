@@ -108,6 +108,7 @@ type Options struct {
 	// AllowPlaintext tells whether passwords may be sent without TLS from there.
 	AllowPlaintext func(remote netip.Addr) bool
 	Folders        []Folder
+	Disable        []string // capabilities that are turned off; CheckDisable looks them over
 	Limits         Limits
 	Log            *slog.Logger
 }
@@ -115,6 +116,7 @@ type Options struct {
 // Server accepts connections. Safe for concurrent use.
 type Server struct {
 	opt    Options
+	off    *disabled // Options.Disable
 	log    *slog.Logger
 	memory *wire.Budget    // of commands
 	tokens chan struct{}   // one for each goroutine that reads messages for SEARCH
@@ -147,7 +149,7 @@ func NewServer(opt Options) *Server {
 	if opt.AllowPlaintext == nil {
 		opt.AllowPlaintext = netip.Addr.IsLoopback
 	}
-	s := &Server{opt: opt, log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
+	s := &Server{opt: opt, off: (*disabled)(nil).with(opt.Disable), log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
 		listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
 		byAddr: map[netip.Prefix]int{}, byUser: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

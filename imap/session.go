@@ -46,6 +46,7 @@ type session struct {
 	user      *auth.User
 	mail      *maildir.Store
 	release   func()    // gives mail back
+	off       *disabled // capabilities that are turned off
 	view      *view     // the selected mailbox, nil when none
 	polled    time.Time // when the directories were looked at last
 	rev2      bool      // ENABLE IMAP4rev2
@@ -65,7 +66,7 @@ type session struct {
 }
 
 func newSession(srv *Server, c net.Conn) *session {
-	s := &session{srv: srv, state: notAuthenticated}
+	s := &session{srv: srv, state: notAuthenticated, off: srv.off}
 	s.conn = newTimedConn(c, srv.opt.Limits.Write)
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		s.remote = a.Addr().Unmap()
@@ -275,6 +276,7 @@ func (s *session) login(u *auth.User) error {
 	s.mistakes = 0
 	s.rd.SetLimits(s.srv.opt.Limits.afterLogin(s.srv.memory))
 	s.log = s.logger(u.Name)
+	s.disableFor(u.Extra[disableField])
 	s.createFolders()
 	return nil
 }
@@ -290,7 +292,7 @@ func (s *session) logout() {
 	s.srv.leave(s, s.user.Name)
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
 	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
-	s.state = notAuthenticated
+	s.state, s.off = notAuthenticated, s.srv.off
 	s.log = s.logger("")
 }
 

@@ -365,6 +365,16 @@ var actions = map[string]func(p *player, args []string){
 		auto := map[string]Auto{"no": AutoNo, "create": AutoCreate, "subscribe": AutoSubscribe}[args[2]]
 		p.opts = append(p.opts, func(o *Options) { o.Folders = append(o.Folders, Folder{args[0], args[1], auto}) })
 	},
+	// @disable NAME…: capabilities are turned off, for all.
+	"disable": func(p *player, args []string) {
+		p.opts = append(p.opts, func(o *Options) { o.Disable = append(o.Disable, args...) })
+	},
+	// @disable-for user NAME,NAME: likewise, for one user.
+	"disable-for": func(p *player, args []string) {
+		p.opts = append(p.opts, func(o *Options) {
+			o.Auth = testAuth{extra: map[string]map[string]string{args[0]: {disableField: args[1]}}}
+		})
+	},
 	// @limit append 100: a limit other than the default.
 	"limit": func(p *player, args []string) {
 		n, err := strconv.Atoi(args[1])

@@ -5,7 +5,8 @@ import "math"
 // Decoder parses the arguments of a command. X() tries and moves only on success; ExpectX() sets a sticky error, after which every
 // method fails, so that a command reads as one condition. One goroutine uses it.
 type Decoder struct {
-	UTF8 bool // mailbox names are UTF-8 (ENABLE UTF8=ACCEPT or IMAP4rev2), not modified UTF-7
+	UTF8    bool            // mailbox names are UTF-8 (ENABLE UTF8=ACCEPT or IMAP4rev2), not modified UTF-7
+	Without map[string]bool // words of the grammar, in upper case, that are unknown for now: of extensions that are turned off
 
 	buf   []byte
 	pos   int

@@ -121,6 +121,10 @@ func isItemChar(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(
 //	            "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary / "SAVEDATE" / "MODSEQ"
 func fetchItem(d *Decoder) FetchItem {
 	name := strings.ToUpper(string(d.run(isItemChar)))
+	if d.Without[name] {
+		d.Fail("unknown FETCH item")
+		return nil
+	}
 	if att := FetchAtt(name); d.peek() != '[' && slices.Contains(fetchAtts, att) {
 		if att == "PREVIEW" {
 			previewModifier(d)

@@ -33,7 +33,7 @@ func parseAll(r *Reader, f *Frame) {
 		ParseRename(a)
 	case "LIST":
 		ParseList(a)
-	case "LSUB":
+	case "LSUB", "XLIST":
 		ParseLsub(a)
 	case "STATUS":
 		ParseStatus(a)

@@ -16,7 +16,7 @@ func ParseList(d *Decoder) (*List, error) {
 	if !d.ExpectSP() {
 		return nil, d.Err()
 	}
-	if d.peek() == '(' {
+	if d.peek() == '(' && !d.Without["RETURN"] {
 		c.Extended = true
 		if !d.ExpectList(func() bool { return selectOption(d, &c) }) || !d.ExpectSP() {
 			return nil, d.Err()
@@ -38,7 +38,7 @@ func ParseList(d *Decoder) (*List, error) {
 	return done(d, &c, ok)
 }
 
-// ParseLsub parses LSUB: Reference and one pattern.
+// ParseLsub parses LSUB and XLIST: Reference and one pattern.
 //
 //	lsub = "LSUB" SP mailbox SP list-mailbox   ; RFC 3501
 func ParseLsub(d *Decoder) (*List, error) {
@@ -48,7 +48,7 @@ func ParseLsub(d *Decoder) (*List, error) {
 
 // patterns takes mbox-or-pat.
 func patterns(d *Decoder, c *List) bool {
-	if d.peek() != '(' {
+	if d.peek() != '(' || d.Without["RETURN"] {
 		c.Patterns = make([]string, 1)
 		return d.ExpectListMailbox(&c.Patterns[0])
 	}

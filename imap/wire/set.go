@@ -8,7 +8,7 @@ import "bytes"
 //	seq-range    = seq-number ":" seq-number
 //	seq-number   = nz-number / "*"
 func (d *Decoder) ExpectSet(s *Set) bool {
-	if d.Special('$') {
+	if !d.Without["$"] && d.Special('$') {
 		*s = Set{Saved: true}
 		return true
 	}

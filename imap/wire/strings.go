@@ -77,13 +77,16 @@ func (d *Decoder) ExpectAtom(s *string) bool {
 func (d *Decoder) ExpectKeyword(s *string) bool {
 	ok := d.ExpectAtom(s)
 	*s = strings.ToUpper(*s)
+	if ok && d.Without[*s] {
+		return d.Fail("unknown word")
+	}
 	return ok
 }
 
 // Keyword takes the atom word, given in upper case, in any case.
 func (d *Decoder) Keyword(word string) bool {
 	start := d.pos
-	if b := d.run(isAtomChar); strings.EqualFold(string(b), word) && b != nil {
+	if b := d.run(isAtomChar); strings.EqualFold(string(b), word) && b != nil && !d.Without[word] {
 		return true
 	}
 	d.pos = start

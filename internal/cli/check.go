@@ -70,6 +70,9 @@ func surroundings(c *config.Config, file string) (users int, problems config.Pro
 			problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Line: l.Line, Text: l.Text})
 		}
 	}
+	for _, err := range serve.CheckCapabilities(c) {
+		problem("capabilities.disable", "%v", err)
+	}
 	if filepath.IsAbs(c.TLS.Cert) && filepath.IsAbs(c.TLS.Key) {
 		warnings, err := tlsconf.Check(c.TLS.Cert, c.TLS.Key, c.Hostname)
 		if err != nil {

@@ -21,6 +21,8 @@ type Config struct {
 	Sandbox  Sandbox `toml:"sandbox"`
 	Log      Log     `toml:"log"`
 
+	Capabilities Capabilities `toml:"capabilities"`
+
 	file  string         // where it came from, for messages
 	lines map[string]int // line of each key that was set
 }
@@ -90,6 +92,11 @@ type Sandbox struct {
 	Paths    Strings `toml:"paths"` // directories that may be read and written beside those the other keys name
 }
 
+// Capabilities says what of the server clients are not to see.
+type Capabilities struct {
+	Disable Strings `toml:"disable"`
+}
+
 // Log says what is written on standard error.
 type Log struct {
 	Level  string `toml:"level"`  // "debug", "info", "warn" or "error"
@@ -117,6 +124,8 @@ func Default() *Config {
 		},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
 		Log:     Log{Level: "info", Format: "text"},
+
+		Capabilities: Capabilities{Disable: Strings{}},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"roost/imap"
 	"roost/internal/auth"
 	"roost/internal/config"
 	"roost/internal/tlsconf"
@@ -88,8 +89,21 @@ func authOptions(c *config.Config, p *Plan, key []byte) auth.Options {
 	}
 }
 
+// CheckCapabilities tells what is wrong with capabilities.disable.
+func CheckCapabilities(c *config.Config) (errs []error) {
+	for _, name := range c.Capabilities.Disable {
+		if err := imap.CheckDisable(name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
 // FromConfig plans to serve what a checked configuration says.
 func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
+	if errs := CheckCapabilities(c); len(errs) > 0 {
+		return nil, fmt.Errorf("capabilities.disable: %w", errors.Join(errs...))
+	}
 	p, key, err := open(c, c.Mail.ServerState(), log)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,145 @@
+package imap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// part is what of the server belongs to a capability and goes with it when the administrator turns it off, for clients with a bug. What is
+// not grammar (response codes, attributes) asks session.has.
+type part struct {
+	commands []string // of the dispatch table
+	words    []string // of a command's grammar, "SELECT QRESYNC"; those of UID commands are with the plain ones
+	needs    []string // capabilities without which this one is off as well
+}
+
+// parts has every capability that can be turned off. LITERAL+ and LITERAL- are no longer offered then, but still taken: where a command ends
+// is not a matter of opinion.
+var parts = map[string]part{
+	"IMAP4REV2": {needs: []string{"SASL-IR", "LITERAL-", "ENABLE", "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "SEARCHRES",
+		"LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CHILDREN", "MOVE", "BINARY", "STATUS=SIZE"}}, // RFC 9051 Appendix E
+	"SASL-IR":            {},
+	"LITERAL-":           {},
+	"LITERAL+":           {},
+	"ID":                 {commands: []string{"ID"}},
+	"ENABLE":             {commands: []string{"ENABLE"}},
+	"IDLE":               {commands: []string{"IDLE"}},
+	"NAMESPACE":          {commands: []string{"NAMESPACE"}},
+	"UNSELECT":           {commands: []string{"UNSELECT"}},
+	"UIDPLUS":            {commands: []string{"UID EXPUNGE"}},
+	"ESEARCH":            {words: []string{"SEARCH RETURN"}},
+	"SEARCHRES":          {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
+	"LIST-EXTENDED":      {words: []string{"LIST RETURN"}},
+	"LIST-STATUS":        {words: []string{"LIST STATUS"}, needs: []string{"LIST-EXTENDED"}},
+	"SPECIAL-USE":        {words: []string{"LIST SPECIAL-USE"}},
+	"CREATE-SPECIAL-USE": {words: []string{"CREATE USE"}, needs: []string{"SPECIAL-USE"}},
+	"CHILDREN":           {words: []string{"LIST CHILDREN"}},
+	"MOVE":               {commands: []string{"MOVE", "UID MOVE"}},
+	"CONDSTORE": {words: []string{"SELECT CONDSTORE", "EXAMINE CONDSTORE", "STATUS HIGHESTMODSEQ", "LIST HIGHESTMODSEQ", "FETCH MODSEQ", "FETCH CHANGEDSINCE",
+		"STORE UNCHANGEDSINCE", "SEARCH MODSEQ"}},
+	"QRESYNC":          {words: []string{"SELECT QRESYNC", "EXAMINE QRESYNC", "FETCH VANISHED"}, needs: []string{"CONDSTORE", "ENABLE"}},
+	"OBJECTID":         {words: []string{"FETCH EMAILID", "FETCH THREADID", "SEARCH EMAILID", "SEARCH THREADID", "STATUS MAILBOXID", "LIST MAILBOXID"}},
+	"PREVIEW":          {words: []string{"FETCH PREVIEW"}},
+	"BINARY":           {words: []string{"FETCH BINARY", "FETCH BINARY.PEEK", "FETCH BINARY.SIZE"}},
+	"MULTIAPPEND":      {},
+	"REPLACE":          {commands: []string{"REPLACE", "UID REPLACE"}},
+	"STATUS=SIZE":      {words: []string{"STATUS SIZE", "LIST SIZE"}},
+	"APPENDLIMIT":      {words: []string{"STATUS APPENDLIMIT", "LIST APPENDLIMIT"}},
+	"WITHIN":           {words: []string{"SEARCH OLDER", "SEARCH YOUNGER"}},
+	"SAVEDATE":         {words: []string{"FETCH SAVEDATE", "SEARCH SAVEDBEFORE", "SEARCH SAVEDON", "SEARCH SAVEDSINCE", "SEARCH SAVEDATESUPPORTED"}},
+	"NOTIFY":           {commands: []string{"NOTIFY"}},
+	"UTF8=ACCEPT":      {words: []string{"APPEND UTF8", "REPLACE UTF8"}, needs: []string{"ENABLE"}},
+	"COMPRESS=DEFLATE": {commands: []string{"COMPRESS"}},
+	"UNAUTHENTICATE":   {commands: []string{"UNAUTHENTICATE"}},
+}
+
+// disableField is the extra field of the passwd-file with the capabilities that are off for a user, separated by commas.
+const disableField = "roost_disable"
+
+// CheckDisable tells whether a capability can be turned off. The error says why not.
+func CheckDisable(name string) error {
+	if _, ok := parts[strings.ToUpper(name)]; ok {
+		return nil
+	}
+	if slices.ContainsFunc(capabilityTable, func(c capability) bool { return strings.EqualFold(c.name, name) }) {
+		return fmt.Errorf("%s cannot be disabled", name)
+	}
+	return fmt.Errorf("%q is not a capability of this server; the table in README.md has all of them", name)
+}
+
+// disabled is what has been turned off. It never changes; nil: nothing.
+type disabled struct {
+	capabilities map[string]bool // upper case
+	commands     map[string]bool
+	words        map[string]map[string]bool // by command, without "UID "
+}
+
+// with is d and these capabilities, and what needs them. Names that CheckDisable refuses mean nothing.
+func (d *disabled) with(names []string) *disabled {
+	if len(names) == 0 {
+		return d
+	}
+	more := &disabled{map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}}
+	if d != nil {
+		for name := range d.capabilities {
+			more.add(name)
+		}
+	}
+	for _, name := range names {
+		more.add(strings.ToUpper(name))
+	}
+	return more
+}
+
+func (d *disabled) add(name string) {
+	p, ok := parts[name]
+	if !ok || d.capabilities[name] {
+		return
+	}
+	d.capabilities[name] = true
+	for _, c := range p.commands {
+		d.commands[c] = true
+	}
+	for _, w := range p.words {
+		command, word, _ := strings.Cut(w, " ")
+		if d.words[command] == nil {
+			d.words[command] = map[string]bool{}
+		}
+		d.words[command][word] = true
+	}
+	for other, p := range parts {
+		if slices.Contains(p.needs, name) {
+			d.add(other)
+		}
+	}
+}
+
+// command tells whether there is no such command.
+func (d *disabled) command(name string) bool { return d != nil && d.commands[name] }
+
+// without are the words that the command's grammar has not.
+func (d *disabled) without(command string) map[string]bool {
+	if d == nil {
+		return nil
+	}
+	return d.words[strings.TrimPrefix(command, "UID ")]
+}
+
+// has tells whether a capability, in upper case, is not turned off.
+func (s *session) has(name string) bool { return s.off == nil || !s.off.capabilities[name] }
+
+// disableFor turns off what the passwd-file says for the user.
+func (s *session) disableFor(field string) {
+	var names []string
+	for name := range strings.SplitSeq(field, ",") {
+		if name == "" {
+			continue
+		}
+		if err := CheckDisable(name); err != nil {
+			s.log.Warn("wrong extra field of a user", "field", disableField, "cause", err)
+		}
+		names = append(names, name)
+	}
+	s.off = s.srv.off.with(names)
+}
