@@ -19,23 +19,30 @@ type part struct {
 var parts = map[string]part{
 	"IMAP4REV2": {needs: []string{"SASL-IR", "LITERAL-", "ENABLE", "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "SEARCHRES",
 		"LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CHILDREN", "MOVE", "BINARY", "STATUS=SIZE"}}, // RFC 9051 Appendix E
-	"SASL-IR":            {},
-	"LITERAL-":           {},
-	"LITERAL+":           {},
-	"ID":                 {commands: []string{"ID"}},
-	"ENABLE":             {commands: []string{"ENABLE"}},
-	"IDLE":               {commands: []string{"IDLE"}},
-	"NAMESPACE":          {commands: []string{"NAMESPACE"}},
-	"UNSELECT":           {commands: []string{"UNSELECT"}},
-	"UIDPLUS":            {commands: []string{"UID EXPUNGE"}},
-	"ESEARCH":            {words: []string{"SEARCH RETURN"}},
-	"SEARCHRES":          {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
-	"LIST-EXTENDED":      {words: []string{"LIST RETURN"}},
-	"LIST-STATUS":        {words: []string{"LIST STATUS"}, needs: []string{"LIST-EXTENDED"}},
-	"SPECIAL-USE":        {words: []string{"LIST SPECIAL-USE"}},
-	"CREATE-SPECIAL-USE": {words: []string{"CREATE USE"}, needs: []string{"SPECIAL-USE"}},
-	"CHILDREN":           {words: []string{"LIST CHILDREN"}},
-	"MOVE":               {commands: []string{"MOVE", "UID MOVE"}},
+	"SASL-IR":               {},
+	"LITERAL-":              {},
+	"LITERAL+":              {},
+	"ID":                    {commands: []string{"ID"}},
+	"ENABLE":                {commands: []string{"ENABLE"}},
+	"IDLE":                  {commands: []string{"IDLE"}},
+	"NAMESPACE":             {commands: []string{"NAMESPACE"}},
+	"UNSELECT":              {commands: []string{"UNSELECT"}},
+	"UIDPLUS":               {commands: []string{"UID EXPUNGE"}},
+	"ESEARCH":               {words: []string{"SEARCH RETURN"}},
+	"SEARCHRES":             {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
+	"SORT":                  {commands: []string{"SORT", "UID SORT"}},
+	"SORT=DISPLAY":          {words: []string{"SORT DISPLAYFROM", "SORT DISPLAYTO"}, needs: []string{"SORT"}},
+	"ESORT":                 {words: []string{"SORT RETURN"}, needs: []string{"SORT", "ESEARCH"}},
+	"I18NLEVEL=1":           {needs: []string{"SORT"}},
+	"THREAD=ORDEREDSUBJECT": {words: []string{"THREAD ORDEREDSUBJECT"}},
+	"THREAD=REFERENCES":     {words: []string{"THREAD REFERENCES"}},
+	"THREAD=REFS":           {words: []string{"THREAD REFS"}},
+	"LIST-EXTENDED":         {words: []string{"LIST RETURN"}},
+	"LIST-STATUS":           {words: []string{"LIST STATUS"}, needs: []string{"LIST-EXTENDED"}},
+	"SPECIAL-USE":           {words: []string{"LIST SPECIAL-USE"}},
+	"CREATE-SPECIAL-USE":    {words: []string{"CREATE USE"}, needs: []string{"SPECIAL-USE"}},
+	"CHILDREN":              {words: []string{"LIST CHILDREN"}},
+	"MOVE":                  {commands: []string{"MOVE", "UID MOVE"}},
 	"CONDSTORE": {words: []string{"SELECT CONDSTORE", "EXAMINE CONDSTORE", "STATUS HIGHESTMODSEQ", "LIST HIGHESTMODSEQ", "FETCH MODSEQ", "FETCH CHANGEDSINCE",
 		"STORE UNCHANGEDSINCE", "SEARCH MODSEQ"}},
 	"QRESYNC":          {words: []string{"SELECT QRESYNC", "EXAMINE QRESYNC", "FETCH VANISHED"}, needs: []string{"CONDSTORE", "ENABLE"}},
@@ -103,16 +110,24 @@ func (d *disabled) add(name string) {
 	}
 	for _, w := range p.words {
 		command, word, _ := strings.Cut(w, " ")
-		if d.words[command] == nil {
-			d.words[command] = map[string]bool{}
+		d.addWord(command, word)
+		if command == "SEARCH" && word != "RETURN" { // their keys are those of SEARCH
+			d.addWord("SORT", word)
+			d.addWord("THREAD", word)
 		}
-		d.words[command][word] = true
 	}
 	for other, p := range parts {
 		if slices.Contains(p.needs, name) {
 			d.add(other)
 		}
 	}
+}
+
+func (d *disabled) addWord(command, word string) {
+	if d.words[command] == nil {
+		d.words[command] = map[string]bool{}
+	}
+	d.words[command][word] = true
 }
 
 // command tells whether there is no such command.

@@ -39,8 +39,8 @@ func TestReadEnvelope(t *testing.T) {
 			To:      Address{Name: b("J\xc3\xbcrgen"), Mailbox: b("j"), Host: b("x")},
 			Cc:      Address{Mailbox: b("c"), Host: b("z")}},
 		"To: \"Pat \\\"P\\\" O'Neil\" <p@y>": {To: Address{Name: b(`Pat "P" O'Neil`), Mailbox: b("p"), Host: b("y")}},
-		"From: Team: a@b, c@d;":               {From: Address{Mailbox: b("Team")}},
-		"Cc: undisclosed-recipients:;":        {Cc: Address{Mailbox: b("undisclosed-recipients")}},
+		"From: Team: a@b, c@d;":              {From: Address{Mailbox: b("Team")}},
+		"Cc: undisclosed-recipients:;":       {Cc: Address{Mailbox: b("undisclosed-recipients")}},
 	} {
 		if got, _ := readBack(t, header); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q:\n got %q\nwant %q", header, got, want)
