@@ -69,7 +69,6 @@ roost/imap
 	roost/maildir                             mailboxes and messages
 	roost/maildir/message                     parts of messages
 	github.com/emersion/go-imap               names of flags, codes, capabilities
-	github.com/klauspost/compress             COMPRESS: deflate without state, inflate of partial flushes
 	golang.org/x/sys                          has the client hung up
 
 roost/imap/wire
