@@ -37,6 +37,8 @@ var capabilityTable = []capability{
 	{"UIDPLUS", "RFC 4315", afterLogin},
 	{"ESEARCH", "RFC 4731", afterLogin},
 	{"SEARCHRES", "RFC 5182", afterLogin},
+	{"PARTIAL", "RFC 9394", afterLogin},
+	{"UIDBATCHES", "RFC 10022", afterLogin},
 	{"SORT", "RFC 5256", afterLogin},
 	{"SORT=DISPLAY", "RFC 5957", afterLogin},
 	{"ESORT", "RFC 5267", afterLogin},

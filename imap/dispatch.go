@@ -71,6 +71,7 @@ var commands = map[string]row{
 	"UID SORT":    {selected, 0, (*session).cmdSort},
 	"THREAD":      {selected, numbered, (*session).cmdThread},
 	"UID THREAD":  {selected, 0, (*session).cmdThread},
+	"UIDBATCHES":  {selected, 0, (*session).cmdUIDBatches},
 	"FETCH":       {selected, numbered, (*session).cmdFetch},
 	"UID FETCH":   {selected, 0, (*session).cmdFetch},
 	"STORE":       {selected, numbered | writes, (*session).cmdStore},

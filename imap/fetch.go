@@ -81,6 +81,13 @@ func (s *session) cmdFetch(c *command) error {
 	if req.Vanished && !(c.isUID() && s.qresync && req.ChangedSince != nil) { // RFC 7162 §3.2.6
 		return bad("VANISHED is for UID FETCH with CHANGEDSINCE, when QRESYNC is enabled")
 	}
+	if req.Partial != nil {
+		if !c.isUID() { // RFC 9394 §3.3
+			return bad("PARTIAL is for UID FETCH")
+		}
+		from, to := req.Partial.Of(len(uids))
+		uids = uids[from:to] // before CHANGEDSINCE, §3.4
+	}
 	if req.ChangedSince != nil && !slices.Contains(req.Items, wire.FetchItem(modSeqItem)) { // RFC 7162 §3.1.4.1: implied
 		req.Items = append(req.Items, modSeqItem)
 	}

@@ -83,7 +83,7 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 		return cands, nil
 	}
 	switch {
-	case ret.All || ret.Count || ret.sorted || ret.saveAll():
+	case ret.whole() || ret.sorted || ret.Partial != nil:
 		return s.scan(pl, cands, scanAll)
 	case ret.Min && ret.Max:
 		low, err := s.scan(pl, cands, scanFirst)
@@ -97,10 +97,8 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 		return append(low, high[0]), nil
 	case ret.Max:
 		return s.scan(pl, cands, scanLast)
-	case ret.Min:
-		return s.scan(pl, cands, scanFirst)
 	}
-	return s.scan(pl, cands, scanAll)
+	return s.scan(pl, cands, scanFirst)
 }
 
 // scan evaluates the plan for the candidates. Plans that records decide run on one processor, others on all.

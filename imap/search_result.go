@@ -18,35 +18,36 @@ type searchOptions struct {
 // searchReturn applies the defaults: RETURN () means ALL, and with IMAP4rev2 the answer is always ESEARCH (RFC 9051 §6.4.4).
 func searchReturn(r wire.SearchReturn, rev2 bool) searchOptions {
 	o := searchOptions{SearchReturn: r, extended: r.Present || rev2}
-	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save) {
+	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save || r.Partial != nil) {
 		o.All = true
 	}
 	return o
 }
 
-// saveAll tells that "$" becomes the whole result (RFC 5182 §2.4): unless only MIN and MAX accompany SAVE.
-func (o searchOptions) saveAll() bool {
-	return o.Save && (o.All || o.Count || !o.Min && !o.Max)
+// whole tells that all results are reported, or saved when nothing is: unless only MIN and MAX are asked for, or PARTIAL.
+func (o searchOptions) whole() bool {
+	return o.All || o.Count || !o.Min && !o.Max && o.Partial == nil
 }
 
-// toSave returns what "$" becomes.
-func (o searchOptions) toSave(uids []uint32) []uint32 {
-	if !o.saveAll() {
-		uids = o.ends(uids)
-	}
-	return o.ascending(uids)
-}
+// toSave returns what "$" becomes (RFC 5182 §2.4, RFC 9394 §3.2).
+func (o searchOptions) toSave(uids []uint32) []uint32 { return o.ascending(o.reported(uids)) }
 
-// ends returns those of the results that MIN and MAX ask for.
-func (o searchOptions) ends(uids []uint32) []uint32 {
-	if len(uids) == 0 {
+// reported returns what the options name of the results.
+func (o searchOptions) reported(uids []uint32) []uint32 {
+	n := len(uids)
+	if o.whole() || n == 0 {
 		return uids
 	}
+	from, to := 0, 0
+	if o.Partial != nil {
+		from, to = o.Partial.Of(n)
+	}
 	var out []uint32
-	if o.Min {
+	if o.Min && (from > 0 || from == to) {
 		out = append(out, uids[0])
 	}
-	if last := uids[len(uids)-1]; o.Max && (len(out) == 0 || out[0] != last) {
+	out = append(out, uids[from:to]...)
+	if last := uids[n-1]; o.Max && (len(out) == 0 || out[len(out)-1] != last) {
 		out = append(out, last)
 	}
 	return out
@@ -64,10 +65,7 @@ func (o searchOptions) ascending(uids []uint32) []uint32 {
 
 // highest returns the highest MODSEQ of what is reported (RFC 7162 §3.1.6, §3.1.10); 0 of nothing.
 func (o searchOptions) highest(box *maildir.Mailbox, uids []uint32) (top maildir.ModSeq) {
-	if !o.All && !o.Count && (o.Min || o.Max) {
-		uids = o.ends(uids)
-	}
-	for _, rec := range box.Records(o.ascending(uids), nil) {
+	for _, rec := range box.Records(o.ascending(o.reported(uids)), nil) {
 		top = max(top, rec.ModSeq)
 	}
 	return top
@@ -99,7 +97,7 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 		s.enc.CRLF()
 		return
 	}
-	if !(o.Min || o.Max || o.All || o.Count) {
+	if !(o.Min || o.Max || o.All || o.Count || o.Partial != nil) {
 		return // RFC 5182 §2.1: SAVE alone has no untagged answer
 	}
 	s.enc.Raw("* ESEARCH (TAG ").String(c.tag).Raw(")")
@@ -117,6 +115,9 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 			s.enc.Raw(" ALL ").Set(nums)
 		}
 	}
+	if o.Partial != nil {
+		s.writePage(o.Partial, nums)
+	}
 	if o.Count {
 		s.enc.Raw(" COUNT ").Number(int64(len(nums)))
 	}
@@ -124,4 +125,19 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 		s.enc.Raw(" MODSEQ ").Number(int64(top))
 	}
 	s.enc.CRLF()
+}
+
+// writePage writes PARTIAL: the range as it was asked for, and what of the results is in it.
+func (s *session) writePage(r *wire.PageRange, nums []uint32) {
+	sign := ""
+	if r.FromEnd {
+		sign = "-"
+	}
+	s.enc.Raw(" PARTIAL (").Raw(sign).Number(int64(r.First)).Raw(":").Raw(sign).Number(int64(r.Last)).SP()
+	if from, to := r.Of(len(nums)); from < to {
+		s.enc.Set(nums[from:to])
+	} else {
+		s.enc.Nil()
+	}
+	s.enc.Raw(")")
 }

@@ -106,6 +106,7 @@ type Fetch struct {
 	Items        []FetchItem // macros expanded
 	ChangedSince *uint64     // RFC 7162
 	Vanished     bool
+	Partial      *PageRange // RFC 9394: of the messages in Set
 }
 
 // FetchItem is one of FetchAtt, FetchSection.
@@ -174,3 +175,6 @@ type Copy struct {
 
 // ID is ID NIL or a parameter list; keys in lower case.
 type ID struct{ Params map[string]string }
+
+// UIDBatches is UIDBATCHES (RFC 10022). First is 0 when all batches are asked for, else at most Last.
+type UIDBatches struct{ Size, First, Last uint32 }

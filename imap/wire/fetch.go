@@ -57,6 +57,7 @@ var sectionTexts = map[string]Specifier{
 //	fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
 //	fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"                     ; RFC 4466
 //	fetch-modifier  = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"                  ; RFC 7162 §7
+//	                  / "PARTIAL" SP partial-range                                       ; RFC 9394 §4
 func ParseFetch(d *Decoder) (*Fetch, error) {
 	var c Fetch
 	if !d.ExpectSP() || !d.ExpectSet(&c.Set) || !d.ExpectSP() {
@@ -106,6 +107,9 @@ func fetchModifiers(d *Decoder, c *Fetch) bool {
 		case d.Keyword("VANISHED"):
 			c.Vanished = true
 			return true
+		case d.Keyword("PARTIAL") && c.Partial == nil:
+			c.Partial = new(PageRange)
+			return d.ExpectSP() && d.ExpectPageRange(c.Partial)
 		}
 		return d.Fail("unknown FETCH modifier")
 	}) && d.ExpectEnd()

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"slices"
@@ -43,6 +44,8 @@ func parseAll(r *Reader, f *Frame) {
 		ParseCopy(a)
 	case "UID EXPUNGE":
 		ParseUIDSet(a)
+	case "UIDBATCHES":
+		ParseUIDBatches(a)
 	case "ID":
 		ParseID(a)
 	case "SEARCH", "UID SEARCH":
@@ -122,7 +125,7 @@ func FuzzReader(f *testing.F) {
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{
 		" ALL", " OR FROM x (NOT SEEN 1:*) ", " RETURN (MIN COUNT) UID $ KEYWORD a", " CHARSET ISO-8859-1 TEXT \"\xe9\"", " SENTON 1-Feb-2026 NEW OLD LARGER 5 YOUNGER 9",
-		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " BODY \"\\\"\"",
+		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " RETURN (PARTIAL -1:-100 COUNT) ALL", " RETURN (SAVE PARTIAL 5:4) ALL", " BODY \"\\\"\"",
 	} {
 		f.Add(s)
 	}
@@ -146,7 +149,7 @@ func FuzzSearch(f *testing.F) {
 func FuzzFetch(f *testing.F) {
 	for _, s := range []string{
 		" 1 ALL", " 1:*,5 (UID FLAGS BODY.PEEK[1.2.HEADER.FIELDS (From \"a b\")]<0.100>)", " $ BODY[]", " 1 BINARY.SIZE[1]", " 1 (RFC822.PEEK RFC822.HEADER.PEEK)",
-		" 2 BODY[1.MIME]", " 1 (BINARY[]<1.2> body[header.fields.not ({1+}\r\nx)])", " 1 BODY[TEXT]<4611686018427387904.1>",
+		" 2 BODY[1.MIME]", " 1 (BINARY[]<1.2> body[header.fields.not ({1+}\r\nx)])", " 1 BODY[TEXT]<4611686018427387904.1>", " 1:* FLAGS (PARTIAL -1:-3 CHANGEDSINCE 5)",
 	} {
 		f.Add(s)
 	}
@@ -234,6 +237,26 @@ func FuzzStrings(f *testing.F) {
 		}
 		if !d.ExpectMailbox(&name) || !d.ExpectEnd() || name != want {
 			t.Fatalf("mailbox %q -> %q, %v", s, name, d.Err())
+		}
+	})
+}
+
+func FuzzUIDBatches(f *testing.F) {
+	for _, s := range []string{" 2000", " 500 1:4", " 2000 4:1", " 1 1:1 ", " 4294967295 4294967295:4294967295"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		c, err := ParseUIDBatches(decode(args))
+		if err != nil {
+			return
+		}
+		printed := fmt.Sprintf(" %d", c.Size)
+		if c.First > 0 {
+			printed += fmt.Sprintf(" %d:%d", c.First, c.Last)
+		}
+		again, err := ParseUIDBatches(decode(printed))
+		if err != nil || *again != *c {
+			t.Fatalf("%q -> %q -> %v, %v", args, printed, again, err)
 		}
 	})
 }

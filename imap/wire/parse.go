@@ -248,6 +248,21 @@ func ParseUIDSet(d *Decoder) (Set, error) {
 	return s, nil
 }
 
+// ParseUIDBatches parses UIDBATCHES.
+//
+//	message-batches = "UIDBATCHES" SP nz-number [SP nz-number ":" nz-number]   ; RFC 10022 §4
+func ParseUIDBatches(d *Decoder) (*UIDBatches, error) {
+	var c UIDBatches
+	ok := d.ExpectSP() && d.ExpectNzNumber(&c.Size)
+	if ok && !d.End() {
+		ok = d.ExpectSP() && d.ExpectNzNumber(&c.First) && d.ExpectSpecial(':') && d.ExpectNzNumber(&c.Last)
+		if ok && c.First > c.Last {
+			d.err = &SyntaxError{Text: "Invalid batch range", Code: "CLIENTBUG"} // RFC 10022 §3.1.5
+		}
+	}
+	return done(d, &c, ok && d.ExpectEnd())
+}
+
 // ParseID parses ID. Params is nil for NIL; a NIL value is the empty string, and of two fields with one name the last one counts.
 //
 //	id        = "ID" SP id-params                                          ; RFC 2971 §4

@@ -48,6 +48,9 @@ func printFetch(c *Fetch) string {
 	if c.Vanished {
 		modifiers = append(modifiers, "VANISHED")
 	}
+	if c.Partial != nil {
+		modifiers = append(modifiers, printPage(c.Partial))
+	}
 	text := " " + printSet(c.Set) + " (" + strings.Join(items, " ") + ")"
 	if modifiers != nil {
 		text += " (" + strings.Join(modifiers, " ") + ")"
@@ -109,7 +112,18 @@ func printReturn(r SearchReturn) string {
 			words = append(words, o.word)
 		}
 	}
+	if r.Partial != nil {
+		words = append(words, printPage(r.Partial))
+	}
 	return " RETURN (" + strings.Join(words, " ") + ")"
+}
+
+func printPage(r *PageRange) string {
+	sign := ""
+	if r.FromEnd {
+		sign = "-"
+	}
+	return fmt.Sprintf("PARTIAL %s%d:%s%d", sign, r.First, sign, r.Last)
 }
 
 // printSort prints the arguments of SORT; strings are UTF-8.

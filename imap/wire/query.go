@@ -11,10 +11,26 @@ type Search struct {
 	Key     SearchKey
 }
 
-// SearchReturn is RETURN (...) (RFC 4731, RFC 5182).
+// SearchReturn is RETURN (...) (RFC 4731, RFC 5182, RFC 9394).
 type SearchReturn struct {
 	Present                    bool // RETURN was given; with no option inside, All is set
 	Min, Max, All, Count, Save bool
+	Partial                    *PageRange // nil when absent, never with All
+}
+
+// PageRange is the argument of PARTIAL: results by their place, from 1, both included, in either order. FromEnd counts from the last one back.
+type PageRange struct {
+	First, Last uint32
+	FromEnd     bool
+}
+
+// Of returns the places [from:to) that the range names among n.
+func (r *PageRange) Of(n int) (from, to int) {
+	from, to = min(int(min(r.First, r.Last))-1, n), min(int(max(r.First, r.Last)), n)
+	if r.FromEnd {
+		return n - to, n - from
+	}
+	return from, to
 }
 
 // SearchKey is a node of a search tree: one of the Key types below.

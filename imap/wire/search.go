@@ -75,7 +75,7 @@ func (c *Search) keys(d *Decoder) bool {
 
 // searchReturn takes the list of result options; none means ALL (RFC 9051 §6.4.4).
 //
-//	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+//	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range   ; RFC 9394 §4
 func searchReturn(d *Decoder, r *SearchReturn) bool {
 	r.Present = true
 	r.All = true
@@ -99,11 +99,17 @@ func searchReturn(d *Decoder, r *SearchReturn) bool {
 			r.Count = true
 		case "SAVE":
 			r.Save = true
+		case "PARTIAL":
+			if r.Partial != nil || !d.ExpectSP() {
+				return d.Fail("PARTIAL twice")
+			}
+			r.Partial = new(PageRange)
+			return d.ExpectPageRange(r.Partial)
 		default:
 			return d.Fail("unknown SEARCH return option")
 		}
 		return true
-	})
+	}) && d.expect(!r.All || r.Partial == nil, "either ALL or PARTIAL")
 }
 
 // and joins keys; a single one stays as it is.

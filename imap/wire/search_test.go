@@ -94,6 +94,8 @@ func TestSearchOptions(t *testing.T) {
 		" RETURN () ALL":                                      {Return: SearchReturn{Present: true, All: true}, Key: all},
 		" return (min MAX) ALL":                               {Return: SearchReturn{Present: true, Min: true, Max: true}, Key: all},
 		" RETURN (ALL COUNT SAVE) ALL":                        {Return: SearchReturn{Present: true, All: true, Count: true, Save: true}, Key: all},
+		" RETURN (PARTIAL 1:500) ALL":                         {Return: SearchReturn{Present: true, Partial: &PageRange{1, 500, false}}, Key: all},
+		" RETURN (SAVE partial -400:-1 MIN) ALL":              {Return: SearchReturn{Present: true, Min: true, Save: true, Partial: &PageRange{400, 1, true}}, Key: all},
 		" RETURN (SAVE) CHARSET utf-8 ALL":                    {Return: SearchReturn{Present: true, Save: true}, Charset: "UTF-8", Key: all},
 		" CHARSET US-ASCII ALL":                               {Charset: "US-ASCII", Key: all},
 		" CHARSET \"UTF-8\" TEXT {2}\r\né":                    {Charset: "UTF-8", Key: &KeyText{true, "é"}},
@@ -105,7 +107,9 @@ func TestSearchOptions(t *testing.T) {
 		" CHARSET IBM437 TEXT {1}\r\n\x82":                    {Charset: "IBM437", Key: &KeyText{true, "é"}}, // IANA only
 	})
 	refuses(t, ParseSearch, "", " ", " RETURN ALL", " RETURN (X) ALL", " RETURN (ALL)", " RETURN (MIN", " CHARSET UTF-8", " CHARSET", " ALL RETURN (MIN)",
-		" CHARSET UTF-8 RETURN () ALL", " TEXT {1}\r\n\xe9", " CHARSET UTF-8 TEXT {1}\r\n\xe9", " CHARSET EUC-JP TEXT {1}\r\n\xe9", " TEXT \"\xff\"")
+		" CHARSET UTF-8 RETURN () ALL", " RETURN (PARTIAL) ALL", " RETURN (PARTIAL 1) ALL", " RETURN (PARTIAL 1:*) ALL", " RETURN (PARTIAL 0:1) ALL",
+		" RETURN (PARTIAL -1:1) ALL", " RETURN (PARTIAL 1:-1) ALL", " RETURN (PARTIAL 1:5,7) ALL", " RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL", " RETURN (PARTIAL 1:2 ALL) ALL",
+		" RETURN (ALL PARTIAL 1:2) ALL", " RETURN (PARTIAL 1:4294967296) ALL", " TEXT {1}\r\n\xe9", " CHARSET UTF-8 TEXT {1}\r\n\xe9", " CHARSET EUC-JP TEXT {1}\r\n\xe9", " TEXT \"\xff\"")
 	for _, charset := range []string{"X-UNKNOWN", "ISO-2022-KR", "UTF-7"} {
 		_, err := ParseSearch(decode(" CHARSET " + charset + " ALL"))
 		var unknown *CharsetError
@@ -139,5 +143,20 @@ func TestSearchDepth(t *testing.T) {
 	// Breadth is no depth.
 	if _, ok := parsed(t, ParseSearch, strings.Repeat(" (SEEN 1)", 20000)); !ok {
 		t.Error("many groups refused")
+	}
+}
+
+func TestPageRange(t *testing.T) {
+	for _, tt := range []struct {
+		r           PageRange
+		n, from, to int
+	}{
+		{PageRange{1, 3, false}, 10, 0, 3}, {PageRange{3, 1, false}, 10, 0, 3}, {PageRange{8, 12, false}, 10, 7, 10}, {PageRange{11, 12, false}, 10, 10, 10},
+		{PageRange{1, 3, true}, 10, 7, 10}, {PageRange{3, 1, true}, 10, 7, 10}, {PageRange{8, 12, true}, 10, 0, 3}, {PageRange{11, 12, true}, 10, 0, 0},
+		{PageRange{10, 10, true}, 10, 0, 1}, {PageRange{1, 4294967295, true}, 10, 0, 10}, {PageRange{4294967295, 4294967295, false}, 0, 0, 0},
+	} {
+		if from, to := tt.r.Of(tt.n); from != tt.from || to != tt.to {
+			t.Errorf("%v of %d: %d, %d", tt.r, tt.n, from, to)
+		}
 	}
 }

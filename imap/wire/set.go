@@ -48,3 +48,14 @@ func (d *Decoder) seqNumber(n *uint32) bool {
 	*n = uint32(v)
 	return d.expect(ok && v != 0, "a sequence set")
 }
+
+// ExpectPageRange takes the argument of PARTIAL (RFC 9394 §4).
+//
+//	partial-range       = partial-range-first / partial-range-last
+//	partial-range-first = nz-number ":" nz-number
+//	partial-range-last  = "-" nz-number ":" "-" nz-number
+func (d *Decoder) ExpectPageRange(r *PageRange) bool {
+	r.FromEnd = d.Special('-')
+	return d.ExpectNzNumber(&r.First) && d.ExpectSpecial(':') && d.expect(d.Special('-') == r.FromEnd, "a range from one end") &&
+		d.ExpectNzNumber(&r.Last)
+}
