@@ -42,6 +42,8 @@ var capabilityTable = []capability{
 	{"SORT", "RFC 5256", afterLogin},
 	{"SORT=DISPLAY", "RFC 5957", afterLogin},
 	{"ESORT", "RFC 5267", afterLogin},
+	{"CONTEXT=SEARCH", "RFC 5267", afterLogin},
+	{"CONTEXT=SORT", "RFC 5267", afterLogin},
 	{"I18NLEVEL=1", "RFC 5255", afterLogin},
 	{"THREAD=ORDEREDSUBJECT", "RFC 5256", afterLogin},
 	{"THREAD=REFERENCES", "RFC 5256", afterLogin},

@@ -49,6 +49,7 @@
 //	search*.go     SEARCH, and what SORT and THREAD share with it
 //	sort.go        SORT; subject.go: base subjects
 //	thread*.go     THREAD
+//	context.go     searches whose results the client follows
 //	uidbatches.go  UIDBATCHES
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //

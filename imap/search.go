@@ -1,12 +1,9 @@
 package imap
 
 import (
-	"errors"
 	"math"
 	"slices"
 	"sync/atomic"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"roost/imap/wire"
 )
@@ -33,30 +30,35 @@ func (s *session) cmdSearch(c *command) error {
 	if req == nil {
 		return err
 	}
-	return s.searched(c, req, searchReturn(req.Return, s.rev2), err, nil)
+	return s.searched(c, req, searchReturn(req.Return, s.rev2), nil, err)
 }
 
-// searched is a SEARCH or SORT whose parsing ended with err; order, if not nil, puts what was found in order.
-func (s *session) searched(c *command, req *wire.Search, o searchOptions, err error, order func([]uint32) ([]uint32, error)) error {
-	var pl *plan
-	var uids []uint32
-	if err == nil {
-		pl, uids, err = s.find(req, o)
+// searched is a SEARCH or SORT, the latter by some criteria, whose parsing ended with err.
+func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []wire.SortCriterion, err error) error {
+	if o.Update && s.view.followed(c.tag) >= 0 {
+		return errTagReuse // RFC 5267 §4.3
 	}
-	if err == nil && order != nil {
-		uids, err = order(uids)
+	var pl *plan
+	var found sorted
+	if err == nil {
+		pl, found.uids, err = s.find(req, o)
+	}
+	if err == nil && by != nil {
+		found, err = s.sortBy(found.uids, by)
 	}
 	if err != nil {
-		var r *response
-		if o.Save && !(errors.As(err, &r) && r.kind == goimap.StatusResponseTypeBad) {
+		if o.Save && !isBad(err) {
 			s.saved = nil // RFC 5182 §2.1: a NO, be it for the charset, empties "$"; a BAD leaves it alone
 		}
 		return err
 	}
-	if o.Save {
-		s.saved = o.toSave(uids)
+	s.writeSearch(c, o, found.uids, pl.modSeq)
+	if o.Update {
+		s.follow(c, req.Key, by, found)
 	}
-	s.writeSearch(c, o, uids, pl.modSeq)
+	if o.Save {
+		s.saved = o.toSave(found.uids)
+	}
 	return nil
 }
 
@@ -83,7 +85,7 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 		return cands, nil
 	}
 	switch {
-	case ret.whole() || ret.sorted || ret.Partial != nil:
+	case ret.whole() || ret.sorted || ret.Partial != nil || ret.Update:
 		return s.scan(pl, cands, scanAll)
 	case ret.Min && ret.Max:
 		low, err := s.scan(pl, cands, scanFirst)

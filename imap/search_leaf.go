@@ -45,6 +45,7 @@ func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 			return truth(p.rec.Wire < key.N)
 		}}), nil
 	case *wire.KeyAge: // RFC 5032 §3
+		pl.fixed = false
 		limit := pl.now.Unix() - key.Seconds
 		return pl.internalNode(fmt.Sprint("age ", key.Younger, key.Seconds), func(t int64) bool {
 			if key.Younger {
@@ -53,7 +54,7 @@ func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 			return t <= limit
 		}), nil
 	case *wire.KeyModSeq: // RFC 7162 §3.1.5
-		pl.modSeq = true
+		pl.modSeq, pl.fixed = true, false
 		since := maildir.ModSeq(key.N)
 		return pl.add(fmt.Sprint("modseq ", key.N), leaf{from: levelRecord, to: levelRecord,
 			test: func(p *probe) tri { return truth(p.rec.ModSeq >= since) }}), nil

@@ -97,6 +97,7 @@ type plan struct {
 	within uidSet  // candidates; nil with all set: the whole view
 	all    bool
 	modSeq bool // MODSEQ is among the keys
+	fixed  bool // what a message is asked never changes: no flags, no MODSEQ, no age
 
 	view  *view
 	saved []uint32
@@ -107,7 +108,7 @@ type plan struct {
 
 // newPlan plans a search for messages of v. keywords are the mailbox's, by slot; saved is "$".
 func newPlan(key wire.SearchKey, v *view, keywords []string, saved []uint32) (*plan, error) {
-	pl := &plan{view: v, saved: saved, names: keywords, byKey: map[string]int{}, now: time.Now(), all: true}
+	pl := &plan{view: v, saved: saved, names: keywords, byKey: map[string]int{}, now: time.Now(), all: true, fixed: true}
 	root, err := pl.build(key, false)
 	if err != nil {
 		return nil, err
@@ -251,6 +252,7 @@ func (pl *plan) add(key string, l leaf) *node {
 
 // flagNode tests one flag or keyword.
 func (pl *plan) flagNode(key *wire.KeyFlag) *node {
+	pl.fixed = false
 	var test func(p *probe) tri
 	if strings.EqualFold(key.Flag, `\Recent`) {
 		first := pl.view.firstRecent

@@ -18,7 +18,7 @@ type searchOptions struct {
 // searchReturn applies the defaults: RETURN () means ALL, and with IMAP4rev2 the answer is always ESEARCH (RFC 9051 §6.4.4).
 func searchReturn(r wire.SearchReturn, rev2 bool) searchOptions {
 	o := searchOptions{SearchReturn: r, extended: r.Present || rev2}
-	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save || r.Partial != nil) {
+	if !r.Present || !(r.Min || r.Max || r.All || r.Count || r.Save || r.Partial != nil || r.Update) {
 		o.All = true
 	}
 	return o
@@ -98,7 +98,7 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 		return
 	}
 	if !(o.Min || o.Max || o.All || o.Count || o.Partial != nil) {
-		return // RFC 5182 §2.1: SAVE alone has no untagged answer
+		return // RFC 5182 §2.1: SAVE alone has no untagged answer, nor has UPDATE
 	}
 	s.enc.Raw("* ESEARCH (TAG ").String(c.tag).Raw(")")
 	if c.isUID() {

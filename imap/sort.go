@@ -29,7 +29,7 @@ func (s *session) cmdSort(c *command) error {
 	}
 	o := searchReturn(req.Return, false)
 	o.sorted = true
-	return s.searched(c, &req.Search, o, err, func(uids []uint32) ([]uint32, error) { return s.sortBy(uids, req.Criteria) })
+	return s.searched(c, &req.Search, o, req.Criteria, err)
 }
 
 // sortValue is what is compared of one message for one key.
@@ -130,15 +130,15 @@ func (p *probe) envelope(e *message.Envelope) (ok bool) {
 	return true
 }
 
-// sorted is a piece of the messages with their values, a row of them for each.
+// sorted is messages with their values, a row of them for each.
 type sorted struct {
 	uids   []uint32
 	values []sortValue
 }
 
-// sortBy returns the messages, ascending, in the order of the criteria; those that are gone are left out. Ties are in the order of the
+// sortBy returns the messages, given ascending, in the order of the criteria; those that are gone are left out. Ties are in the order of the
 // mailbox, whatever is reversed.
-func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) ([]uint32, error) {
+func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) (sorted, error) {
 	keys := make([]sortKey, len(by))
 	envelope := false
 	for i, c := range by {
@@ -175,7 +175,7 @@ func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) ([]uint32, erro
 		return true
 	})
 	if err != nil {
-		return nil, err
+		return sorted{}, err
 	}
 	all := sorted{make([]uint32, 0, len(uids)), make([]sortValue, 0, len(uids)*len(by))}
 	for i := range chunks {
@@ -186,27 +186,33 @@ func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) ([]uint32, erro
 	return all.order(by), nil
 }
 
-// order sorts.
-func (all *sorted) order(by []wire.SortCriterion) []uint32 {
+// order sorts rows that are in the order of the mailbox.
+func (rows *sorted) order(by []wire.SortCriterion) sorted {
 	n := len(by)
-	places := make([]int, len(all.uids))
+	places := make([]int, len(rows.uids))
 	for i := range places {
 		places[i] = i
 	}
 	slices.SortFunc(places, func(a, b int) int {
-		for k := range by {
-			if c := all.values[a*n+k].compare(&all.values[b*n+k]); c != 0 {
-				if by[k].Reverse {
-					return -c
-				}
-				return c
-			}
-		}
-		return cmp.Compare(a, b)
+		return cmp.Or(compareRows(by, rows.values[a*n:], rows.values[b*n:]), cmp.Compare(a, b))
 	})
-	uids := make([]uint32, len(places))
-	for i, place := range places {
-		uids[i] = all.uids[place]
+	out := sorted{make([]uint32, 0, len(places)), make([]sortValue, 0, len(rows.values))}
+	for _, place := range places {
+		out.uids = append(out.uids, rows.uids[place])
+		out.values = append(out.values, rows.values[place*n:(place+1)*n]...)
 	}
-	return uids
+	return out
+}
+
+// compareRows compares the rows that begin two lists of values.
+func compareRows(by []wire.SortCriterion, a, b []sortValue) int {
+	for k := range by {
+		if c := a[k].compare(&b[k]); c != 0 {
+			if by[k].Reverse {
+				return -c
+			}
+			return c
+		}
+	}
+	return 0
 }

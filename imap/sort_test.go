@@ -104,12 +104,12 @@ func TestSortOracle(t *testing.T) {
 			return 0
 		})
 		got, err := s.sortBy(uids, by)
-		if err != nil || len(got) != len(want) {
-			t.Fatal(len(got), err)
+		if err != nil || len(got.uids) != len(want) {
+			t.Fatal(len(got.uids), err)
 		}
 		for i := range want {
-			if got[i] != want[i].uid {
-				t.Fatalf("%v: place %d has %d, want %d", by, i, got[i], want[i].uid)
+			if got.uids[i] != want[i].uid {
+				t.Fatalf("%v: place %d has %d, want %d", by, i, got.uids[i], want[i].uid)
 			}
 		}
 	}
@@ -136,7 +136,7 @@ func TestSortGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.sortBy([]uint32{1, 2, 3}, []wire.SortCriterion{{Key: wire.SortSubject, Reverse: true}})
-	if err != nil || !slices.Equal(got, []uint32{3, 1}) {
+	if err != nil || !slices.Equal(got.uids, []uint32{3, 1}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -51,6 +51,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	if expunge {
 		gone := v.vanished(&ch)
+		s.contextsExpunged(gone)
 		if s.qresync {
 			s.writeVanished(savedSet(gone), false)
 		} else {
@@ -80,6 +81,9 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	v.seen = ch.Now
 	v.told = nil
+	if err := s.contextsChanged(ch.Changed, old); err != nil {
+		return err
+	}
 	if len(fresh) > 0 && ev.fetch != nil {
 		return s.fetchNew(fresh, ev.fetch)
 	}

@@ -23,6 +23,7 @@ type view struct {
 	told        map[uint32]maildir.ModSeq // changes after seen that the client knows because it made them
 	firstRecent uint32                    // UIDs ≥ this are \Recent in this session
 	keywords    []string                  // what has been announced in FLAGS
+	contexts    []*searchContext          // searches the client follows
 }
 
 // newView begins with what the mailbox holds now.

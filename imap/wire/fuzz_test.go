@@ -44,6 +44,8 @@ func parseAll(r *Reader, f *Frame) {
 		ParseCopy(a)
 	case "UID EXPUNGE":
 		ParseUIDSet(a)
+	case "CANCELUPDATE":
+		ParseCancelUpdate(a)
 	case "UIDBATCHES":
 		ParseUIDBatches(a)
 	case "ID":
@@ -125,7 +127,7 @@ func FuzzReader(f *testing.F) {
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{
 		" ALL", " OR FROM x (NOT SEEN 1:*) ", " RETURN (MIN COUNT) UID $ KEYWORD a", " CHARSET ISO-8859-1 TEXT \"\xe9\"", " SENTON 1-Feb-2026 NEW OLD LARGER 5 YOUNGER 9",
-		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " RETURN (PARTIAL -1:-100 COUNT) ALL", " RETURN (SAVE PARTIAL 5:4) ALL", " BODY \"\\\"\"",
+		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " RETURN (PARTIAL -1:-100 COUNT) ALL", " RETURN (SAVE PARTIAL 5:4) ALL", " RETURN (UPDATE CONTEXT) ALL", " BODY \"\\\"\"",
 	} {
 		f.Add(s)
 	}
@@ -257,6 +259,26 @@ func FuzzUIDBatches(f *testing.F) {
 		again, err := ParseUIDBatches(decode(printed))
 		if err != nil || *again != *c {
 			t.Fatalf("%q -> %q -> %v, %v", args, printed, again, err)
+		}
+	})
+}
+
+func FuzzCancelUpdate(f *testing.F) {
+	for _, s := range []string{` "B01"`, ` "a" "b\\\"" ""`, " {3}\r\nabc"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		tags, err := ParseCancelUpdate(decode(args))
+		if err != nil {
+			return
+		}
+		printed := ""
+		for _, tag := range tags {
+			printed += " " + printString(tag)
+		}
+		again, err := ParseCancelUpdate(decode(printed))
+		if err != nil || !slices.Equal(tags, again) {
+			t.Fatalf("%q -> %q -> %q, %v", args, printed, again, err)
 		}
 	})
 }

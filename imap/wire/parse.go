@@ -263,6 +263,23 @@ func ParseUIDBatches(d *Decoder) (*UIDBatches, error) {
 	return done(d, &c, ok && d.ExpectEnd())
 }
 
+// ParseCancelUpdate parses CANCELUPDATE: the tags of searches.
+//
+//	cancelupdate = "CANCELUPDATE" 1*(SP quoted)   ; RFC 5267 §5
+func ParseCancelUpdate(d *Decoder) ([]string, error) {
+	var tags []string
+	for {
+		var tag string
+		if !d.ExpectSP() || !d.ExpectString(&tag) {
+			return nil, d.Err()
+		}
+		tags = append(tags, tag)
+		if d.End() {
+			return tags, nil
+		}
+	}
+}
+
 // ParseID parses ID. Params is nil for NIL; a NIL value is the empty string, and of two fields with one name the last one counts.
 //
 //	id        = "ID" SP id-params                                          ; RFC 2971 §4

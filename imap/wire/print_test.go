@@ -107,7 +107,7 @@ func printReturn(r SearchReturn) string {
 	for _, o := range []struct {
 		word string
 		set  bool
-	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}} {
+	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}, {"CONTEXT", r.Context}, {"UPDATE", r.Update}} {
 		if o.set {
 			words = append(words, o.word)
 		}

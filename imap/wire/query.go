@@ -11,10 +11,11 @@ type Search struct {
 	Key     SearchKey
 }
 
-// SearchReturn is RETURN (...) (RFC 4731, RFC 5182, RFC 9394).
+// SearchReturn is RETURN (...) (RFC 4731, RFC 5182, RFC 5267, RFC 9394).
 type SearchReturn struct {
 	Present                    bool // RETURN was given; with no option inside, All is set
 	Min, Max, All, Count, Save bool
+	Context, Update            bool
 	Partial                    *PageRange // nil when absent, never with All
 }
 

@@ -75,7 +75,9 @@ func (c *Search) keys(d *Decoder) bool {
 
 // searchReturn takes the list of result options; none means ALL (RFC 9051 §6.4.4).
 //
-//	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range   ; RFC 9394 §4
+//	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+//	                  / "CONTEXT" / "UPDATE"              ; RFC 5267 §5
+//	                  / "PARTIAL" SP partial-range        ; RFC 9394 §4
 func searchReturn(d *Decoder, r *SearchReturn) bool {
 	r.Present = true
 	r.All = true
@@ -99,6 +101,10 @@ func searchReturn(d *Decoder, r *SearchReturn) bool {
 			r.Count = true
 		case "SAVE":
 			r.Save = true
+		case "CONTEXT":
+			r.Context = true
+		case "UPDATE":
+			r.Update = true
 		case "PARTIAL":
 			if r.Partial != nil || !d.ExpectSP() {
 				return d.Fail("PARTIAL twice")

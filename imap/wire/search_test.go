@@ -94,6 +94,7 @@ func TestSearchOptions(t *testing.T) {
 		" RETURN () ALL":                                      {Return: SearchReturn{Present: true, All: true}, Key: all},
 		" return (min MAX) ALL":                               {Return: SearchReturn{Present: true, Min: true, Max: true}, Key: all},
 		" RETURN (ALL COUNT SAVE) ALL":                        {Return: SearchReturn{Present: true, All: true, Count: true, Save: true}, Key: all},
+		" RETURN (CONTEXT update COUNT) ALL":                  {Return: SearchReturn{Present: true, Count: true, Context: true, Update: true}, Key: all},
 		" RETURN (PARTIAL 1:500) ALL":                         {Return: SearchReturn{Present: true, Partial: &PageRange{1, 500, false}}, Key: all},
 		" RETURN (SAVE partial -400:-1 MIN) ALL":              {Return: SearchReturn{Present: true, Min: true, Save: true, Partial: &PageRange{400, 1, true}}, Key: all},
 		" RETURN (SAVE) CHARSET utf-8 ALL":                    {Return: SearchReturn{Present: true, Save: true}, Charset: "UTF-8", Key: all},
