@@ -73,12 +73,12 @@ func (s *side) settle() {
 	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
 		before := make([]time.Duration, len(s.all))
 		for i, o := range s.all {
-			before[i] = cpuTime(o.processes())
+			before[i] = o.cpu()
 		}
 		time.Sleep(window)
 		busy := false
 		for i, o := range s.all {
-			busy = busy || cpuTime(o.processes()) > before[i]
+			busy = busy || o.cpu() > before[i]
 		}
 		if !busy {
 			return
@@ -98,11 +98,11 @@ type meter struct {
 func (m *meter) time(fn func() error) error {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go m.watch(stop, stopped)
-	before := cpuTime(m.side.processes())
+	before := m.side.cpu()
 	start := time.Now()
 	err := fn()
 	m.wall += time.Since(start)
-	m.cpu += max(0, cpuTime(m.side.processes())-before)
+	m.cpu += m.side.cpu() - before
 	close(stop)
 	<-stopped
 	return err
@@ -162,8 +162,8 @@ type measured struct {
 // quickReps is how many times as often a workload is repeated while that takes less than options.quick.
 const quickReps = 5
 
-// measure runs a workload on all sides in turn, A B A B, until it was repeated often enough or the time for it is up; at least once, and
-// twice when that is possible in twice the time.
+// measure runs a workload on all sides in turn, A B A B, until it was repeated often enough or the time for it is up; at least twice if
+// repetitions are asked for at all.
 func measure(ctx context.Context, w *workload, sides []*side) (*measured, error) {
 	m := &measured{workload: w, sides: make([]series, len(sides))}
 	wrong := func(s *side, err error) error { return fmt.Errorf("%s: %s: %w", s.name(), w.key, err) }
@@ -179,7 +179,7 @@ func measure(ctx context.Context, w *workload, sides []*side) (*measured, error)
 	start := time.Now()
 	for n := 0; ; n++ {
 		spent := time.Since(start)
-		late := n >= 2 && spent > opt.budget || n == 1 && spent > 2*opt.budget
+		late := n >= 2 && spent > opt.budget
 		enough := n >= quickReps*opt.reps || n >= opt.reps && spent > min(opt.quick, opt.budget)
 		if late || enough {
 			break

@@ -22,8 +22,7 @@ type report struct {
 	names   []string
 	lines   []line
 	notes   []string
-	busy    time.Duration // of all processes and of our own, when it started
-	own     time.Duration
+	others  time.Duration // CPU time of other processes of the machine when it started
 }
 
 // line is a row with its figures.
@@ -69,7 +68,7 @@ func (l *line) asked() string {
 }
 
 func newReport(o *options, work string, sides []*side) *report {
-	r := &report{opt: o, started: time.Now(), machine: machine(work), busy: busyTime(), own: cpuTime(family(os.Getpid()))}
+	r := &report{opt: o, started: time.Now(), machine: machine(work), others: othersTime(sides)}
 	for _, s := range sides {
 		r.names = append(r.names, s.name())
 		r.servers = append(r.servers, fmt.Sprintf("%s: %s.", s.version(), s.setting()))
@@ -98,15 +97,28 @@ func (r *report) add(m *measured) {
 // finish adds what the logs of the stopped servers say, and how quiet the machine was.
 func (r *report) finish(sides []*side) {
 	took := time.Since(r.started)
-	others := busyTime() - r.busy - (cpuTime(family(os.Getpid())) - r.own)
+	others := othersTime(sides) - r.others
 	r.machine = append(r.machine, fmt.Sprintf("the run took %v, in which other processes of the machine used %.0f %% of its processors",
-		took.Round(time.Second), 100*max(0, others.Seconds())/took.Seconds()/float64(runtime.NumCPU())))
+		took.Round(time.Second), 100*others.Seconds()/took.Seconds()/float64(runtime.NumCPU())))
 	for _, s := range sides {
 		c := s.complaints()
 		if len(c) > 0 {
 			r.notes = append(r.notes, fmt.Sprintf("%s logged %d warnings or errors; the first: `%s`", s.name(), len(c), c[0]))
 		}
 	}
+}
+
+// othersTime is the CPU time that neither the servers nor we have used since the machine started.
+func othersTime(sides []*side) time.Duration {
+	sum := busyTime()
+	var us syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &us) == nil {
+		sum -= time.Duration(us.Utime.Nano() + us.Stime.Nano())
+	}
+	for _, s := range sides {
+		sum -= s.cpu()
+	}
+	return sum
 }
 
 func (r *report) markdown() string {

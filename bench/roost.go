@@ -102,8 +102,7 @@ func (r *roost) makeState() error {
 
 func (r *roost) complaints() []string {
 	var found []string
-	text, _ := os.ReadFile(r.logFile())
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") {
 			found = append(found, strings.TrimSpace(line))
 		}

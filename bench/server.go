@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,9 +33,11 @@ type server interface {
 	addr(tls bool) string
 	// processes are the ids of all its processes, the first of which is the parent of the others.
 	processes() []int
+	// cpu is the CPU time of all processes there ever were, in steps of 10 ms.
+	cpu() time.Duration
 	// forget makes the stopped server know nothing of the mail but what the Maildir says, and with uids not even UIDs.
 	forget(uids bool) error
-	// complaints are the lines of its log that are warnings or worse.
+	// complaints are the lines of the stopped server's log that are warnings or worse, without those of stopping.
 	complaints() []string
 }
 
@@ -47,6 +50,8 @@ type daemon struct {
 
 	cmd   *exec.Cmd
 	ended chan struct{}
+	used  time.Duration // CPU time of all processes before the last start
+	log   bytes.Buffer  // what was logged between starting and stopping
 }
 
 func newDaemon(dir, mail string, owner int) (daemon, error) {
@@ -123,8 +128,11 @@ func (d *daemon) stop() error {
 	if d.cmd == nil {
 		return nil
 	}
+	d.used = d.cpu()
 	group := -d.cmd.Process.Pid
-	d.cmd.Process.Signal(syscall.SIGTERM)
+	log, _ := os.ReadFile(d.logFile())
+	d.log.Write(log)
+	syscall.Kill(group, syscall.SIGTERM) // all at once: Dovecot's processes notice the end of their parent late
 	var err error
 	select {
 	case <-d.ended:
@@ -132,17 +140,18 @@ func (d *daemon) stop() error {
 		err = fmt.Errorf("%s did not stop in 20 s", d.cmd.Path)
 	}
 	d.cmd = nil
-	// Children that wait for work notice the end of their parent late.
-	syscall.Kill(group, syscall.SIGTERM)
 	for range 100 {
 		if syscall.Kill(group, 0) != nil {
-			return err
+			return errors.Join(err, os.Truncate(d.logFile(), 0))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	syscall.Kill(group, syscall.SIGKILL)
-	return err
+	return errors.Join(err, fmt.Errorf("processes of %s had to be killed", d.dir))
 }
+
+// cpu is the CPU time of all processes there ever were.
+func (d *daemon) cpu() time.Duration { return d.used + cpuTime(d.processes()) }
 
 func (d *daemon) processes() []int {
 	if d.cmd == nil {
