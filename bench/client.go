@@ -45,7 +45,7 @@ func dial(addr string, secure bool, buffer int) (*client, error) {
 		return nil, err
 	}
 	if secure {
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
 	}
 	c := &client{conn: conn, buf: make([]byte, buffer)}
 	if _, err := c.until("* OK"); err != nil {
