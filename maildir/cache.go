@@ -63,7 +63,7 @@ func openCache(path string, log *slog.Logger) *metaCache {
 	if err == nil && st.Size() >= metaStart {
 		_, err = f.ReadAt(head[:], 0)
 	}
-	if err == nil && string(head[:8]) == metaMagic {
+	if err == nil && string(head[:8]) == metaMagic && st.Size() <= maxCache {
 		c.f, c.gen, c.end = f, binary.LittleEndian.Uint64(head[8:]), st.Size()
 		return c
 	}
@@ -208,7 +208,7 @@ func (c *metaCache) recover(off int64, fn func(at, uid, sum uint32)) {
 			break
 		}
 		size := int64(binary.LittleEndian.Uint32(h[:]))
-		if size > maxMeta || off+metaHeader+size > c.end {
+		if size > maxMeta || off+metaHeader+size > c.end || binary.LittleEndian.Uint32(h[8:]) == 0 { // no UID is 0, but a hole in a file is
 			break
 		}
 		fn(uint32(off/metaAlign), binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:]))

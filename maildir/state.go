@@ -226,7 +226,7 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 
 // loadSnapshot reads the snapshot of a mailbox; nil when there is none that is any good.
 func (m *Mailbox) loadSnapshot(dir string) *snapshot {
-	b, err := os.ReadFile(filepath.Join(dir, "records"))
+	b, err := readState(filepath.Join(dir, "records"))
 	if err != nil {
 		if !os.IsNotExist(err) {
 			m.log.Warn("no snapshot", "mailbox", m.box.path(), "cause", err)
@@ -239,6 +239,19 @@ func (m *Mailbox) loadSnapshot(dir string) *snapshot {
 		return nil
 	}
 	return s
+}
+
+// maxSnapshot bounds what is read of a snapshot: some eight million messages. A damaged file system may show files of any size.
+const maxSnapshot = 1 << 30
+
+// readState reads a file of the state directory that is not larger than any of ours.
+func readState(path string) ([]byte, error) {
+	if st, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() || st.Size() > maxSnapshot {
+		return nil, errSnapshot
+	}
+	return os.ReadFile(path)
 }
 
 // save writes the snapshot if it is behind. A mailbox that is gone is not saved: its directory may be another's by now.
