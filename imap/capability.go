@@ -65,6 +65,9 @@ var capabilityTable = []capability{
 	{"APPENDLIMIT", "RFC 7889", afterLogin},
 	{"WITHIN", "RFC 5032", afterLogin},
 	{"SAVEDATE", "RFC 8514", afterLogin},
+	{"METADATA", "RFC 5464", afterLogin},
+	{"METADATA-SERVER", "RFC 5464", afterLogin},
+	{"LIST-METADATA", "RFC 9590", afterLogin},
 	{"UTF8=ACCEPT", "RFC 9755", afterLogin},
 	{"UNAUTHENTICATE", "RFC 8437", afterLogin},
 }
@@ -127,6 +130,14 @@ func (s *session) cmdEnable(c *command) error {
 			s.useCondstore()
 			s.qresync = true
 			on = append(on, "QRESYNC")
+		case "METADATA": // RFC 5464 §4.1
+			s.tellMetadata() // what is older is no news
+			s.annotated = metadataNews{true, true, s.mail.MetadataNow()}
+			on = append(on, "METADATA")
+		case "METADATA-SERVER":
+			s.tellMetadata()
+			s.annotated = metadataNews{s.annotated.mailbox, true, s.mail.MetadataNow()}
+			on = append(on, "METADATA-SERVER")
 		case "UTF8=ACCEPT":
 			s.utf8 = true
 			on = append(on, "UTF8=ACCEPT")

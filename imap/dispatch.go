@@ -55,6 +55,8 @@ var commands = map[string]row{
 	"XLIST":          {loggedIn, 0, (*session).cmdXlist},
 	"NAMESPACE":      {loggedIn, 0, (*session).cmdNamespace},
 	"STATUS":         {loggedIn, 0, (*session).cmdStatus},
+	"GETMETADATA":    {loggedIn, 0, (*session).cmdGetMetadata},
+	"SETMETADATA":    {loggedIn, 0, (*session).cmdSetMetadata},
 	"APPEND":         {loggedIn, 0, (*session).cmdAppend},
 	"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
 	"NOTIFY":         {loggedIn, 0, (*session).cmdNotify},

@@ -43,7 +43,8 @@
 //	objectid.go    identifiers of messages, conversations and mailboxes
 //	condstore.go   CONDSTORE and QRESYNC: what their commands share
 //	idle.go        IDLE, and waiting for several things at once; notify.go: NOTIFY
-//	list.go        LIST and LSUB; match.go: their patterns
+//	metadata.go    GETMETADATA, SETMETADATA and what else has annotations
+//	list.go        LIST, LSUB and XLIST; match.go: their patterns
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH
 //	search*.go     SEARCH, and what SORT and THREAD share with it

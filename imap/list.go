@@ -184,6 +184,9 @@ func (l *lister) entry(e *listEntry) error {
 			return err
 		}
 	}
+	if l.req.RetMetadata != nil && e.exists && chosen {
+		s.listMetadata(e.name, l.req.RetMetadata)
+	}
 	return nil
 }
 

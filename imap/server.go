@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"roost/imap/wire"
@@ -48,6 +49,7 @@ type Limits struct {
 	BeforeLogin int           // that have not logged in: the oldest one goes when there is another
 	PerUser     int           // of one user
 	PerAddress  int           // from one address
+	Metadata    int           // octets of an annotation (METADATA)
 	Notify      int           // mailboxes that one client is told about (NOTIFY), which are kept open
 	Login       time.Duration // from connection to login
 	Idle        time.Duration // without a command: autologout (RFC 9051 §5.4: at least 30 minutes)
@@ -69,6 +71,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.BeforeLogin, 1000)
 	def(&l.PerUser, 100)
 	def(&l.PerAddress, 200)
+	def(&l.Metadata, 64<<10)
 	def(&l.Notify, 1000)
 	if l.Commands == 0 {
 		l.Commands = 256 << 20
@@ -108,6 +111,7 @@ type Options struct {
 	// AllowPlaintext tells whether passwords may be sent without TLS from there.
 	AllowPlaintext func(remote netip.Addr) bool
 	Folders        []Folder
+	Admin          string   // URI of whom users may ask, for the annotation /shared/admin; may be empty
 	Disable        []string // capabilities that are turned off; CheckDisable looks them over
 	Limits         Limits
 	Log            *slog.Logger
@@ -115,15 +119,16 @@ type Options struct {
 
 // Server accepts connections. Safe for concurrent use.
 type Server struct {
-	opt    Options
-	off    *disabled // Options.Disable
-	log    *slog.Logger
-	memory *wire.Budget    // of commands
-	tokens chan struct{}   // one for each goroutine that reads messages for SEARCH
-	ctx    context.Context // ends when Shutdown begins: nothing new is begun, nobody waits any more
-	cancel context.CancelFunc
-	cut    context.Context // ends when Shutdown has waited long enough: what still runs is broken off
-	cutOff context.CancelFunc
+	opt      Options
+	off      *disabled     // Options.Disable
+	sessions atomic.Uint64 // so far
+	log      *slog.Logger
+	memory   *wire.Budget    // of commands
+	tokens   chan struct{}   // one for each goroutine that reads messages for SEARCH
+	ctx      context.Context // ends when Shutdown begins: nothing new is begun, nobody waits any more
+	cancel   context.CancelFunc
+	cut      context.Context // ends when Shutdown has waited long enough: what still runs is broken off
+	cutOff   context.CancelFunc
 
 	mu        sync.Mutex // protects what follows
 	listeners map[net.Listener]struct{}

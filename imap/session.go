@@ -42,6 +42,7 @@ type session struct {
 	rd     *wire.Reader
 	enc    *wire.Encoder
 
+	id        uint64 // of all sessions of the process
 	state     state
 	user      *auth.User
 	mail      *maildir.Store
@@ -53,6 +54,7 @@ type session struct {
 	condstore bool      // the client knows of mod-sequences (RFC 7162 §3.1)
 	qresync   bool      // ENABLE QRESYNC
 	notify    *notifier // nil before NOTIFY
+	annotated metadataNews
 	utf8      bool      // ENABLE UTF8=ACCEPT
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
 	fetched   fetchMemo // section_stream.go
@@ -65,7 +67,7 @@ type session struct {
 }
 
 func newSession(srv *Server, c net.Conn) *session {
-	s := &session{srv: srv, state: notAuthenticated, off: srv.off}
+	s := &session{srv: srv, id: srv.sessions.Add(1), state: notAuthenticated, off: srv.off}
 	s.conn = newTimedConn(c, srv.opt.Limits.Write)
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		s.remote = a.Addr().Unmap()
@@ -291,7 +293,7 @@ func (s *session) logout() {
 	s.srv.leave(s, s.user.Name)
 	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
 	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
-	s.state, s.off = notAuthenticated, s.srv.off
+	s.state, s.off, s.annotated = notAuthenticated, s.srv.off, metadataNews{}
 	s.log = s.logger("")
 }
 

@@ -23,6 +23,7 @@ func (s *session) sync(poll, expunge bool) error { return s.tell(poll, expunge, 
 
 // tell is sync for a client that may not want to hear of everything (NOTIFY).
 func (s *session) tell(poll, expunge bool, ev viewEvents) error {
+	s.tellMetadata()
 	v := s.view
 	if v == nil {
 		return nil

@@ -327,6 +327,9 @@ func (ts *testServer) describe(b *strings.Builder, s *maildir.Store, name string
 	defer m.Release()
 	st := m.Status()
 	fmt.Fprintf(b, "  validity %d next %d guid %s\n", st.UIDValidity, st.UIDNext, st.GUID)
+	if values, err := s.Metadata(name); err != nil || len(values) > 0 {
+		fmt.Fprintf(b, "  %q, %v\n", values, err)
+	}
 	names := m.KeywordNames()
 	for _, rec := range m.Records(m.UIDs(), nil) {
 		if err := m.Fill(&rec); err != nil {
@@ -365,6 +368,10 @@ var actions = map[string]func(p *player, args []string){
 		auto := map[string]Auto{"no": AutoNo, "create": AutoCreate, "subscribe": AutoSubscribe}[args[2]]
 		p.opts = append(p.opts, func(o *Options) { o.Folders = append(o.Folders, Folder{args[0], args[1], auto}) })
 	},
+	// @admin URI: whom users may ask.
+	"admin": func(p *player, args []string) {
+		p.opts = append(p.opts, func(o *Options) { o.Admin = args[0] })
+	},
 	// @disable NAME…: capabilities are turned off, for all.
 	"disable": func(p *player, args []string) {
 		p.opts = append(p.opts, func(o *Options) { o.Disable = append(o.Disable, args...) })
@@ -389,6 +396,8 @@ var actions = map[string]func(p *player, args []string){
 				o.Limits.Literal = n
 			case "line":
 				o.Limits.Line = n
+			case "metadata":
+				o.Limits.Metadata = n
 			case "peruser":
 				o.Limits.PerUser = n
 			}

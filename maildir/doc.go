@@ -31,6 +31,7 @@
 //
 //	tree.go listing.go create.go delete.go rename.go names.go   the mailboxes of a user; treewatch.go: who waits for changes of them
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
+//	metadata.go attributes.go metadatanews.go                   annotations, ours and Dovecot's
 //	open.go load.go                                             opening, keeping warm, closing a mailbox
 //	budget.go                                                   how much memory mailboxes take together
 //	mailbox.go meta.go api.go                                   what callers see of it

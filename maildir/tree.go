@@ -24,6 +24,7 @@ type Options struct {
 	State       string  // this user's state directory; everything in it can be rebuilt
 	Create      bool    // create Root when absent
 	MaxKeywords int     // per mailbox, 0: default
+	MaxMetadata int     // annotations of a mailbox, 0: default
 	Budget      *Budget // of all mail roots; nil: no bounds
 }
 
@@ -50,6 +51,9 @@ type Store struct {
 	tree sync.Mutex
 
 	treeWatch treeWatch
+
+	attributes   attributes
+	metadataNews metadataNews
 
 	cleaning atomic.Bool    // somebody removes a stale trash directory
 	cleaners sync.WaitGroup // which Close waits for

@@ -71,6 +71,7 @@ type List struct {
 	// Return options.
 	RetSubscribed, RetChildren, RetSpecialUse bool
 	RetStatus                                 []StatusItem // nil when absent
+	RetMetadata                               []string     // names of annotations, nil when absent (RFC 9590)
 }
 
 // StatusItem is a STATUS data item in upper case: MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE,

@@ -27,6 +27,6 @@
 // # Files
 //
 // reader.go frames; literal.go streams message literals. decoder.go, strings.go, set.go, mailbox.go and date.go read
-// the grammar's building blocks. command.go and query.go have the values that parse.go, append.go, list.go, fetch.go, search.go (with
+// the grammar's building blocks. command.go and query.go have the values that parse.go, append.go, list.go, metadata.go, fetch.go, search.go (with
 // charset.go) and sort.go return. encoder.go and format.go write. errors.go has the errors.
 package wire

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -106,6 +107,11 @@ func (e *Encoder) AString(s string) *Encoder { return e.put(AppendAString(e.grab
 // Mailbox appends a mailbox name (UTF-8) as the client expects it.
 func (e *Encoder) Mailbox(name string) *Encoder { return e.put(AppendMailbox(e.grab(), name, e.UTF8)) }
 
+// QuotedMailbox is Mailbox for clients that know no atoms there.
+func (e *Encoder) QuotedMailbox(name string) *Encoder {
+	return e.put(AppendQuotedMailbox(e.grab(), name, e.UTF8))
+}
+
 // DateTime appends t as INTERNALDATE shows it, quotes included.
 func (e *Encoder) DateTime(t time.Time) *Encoder { return e.put(AppendDateTime(e.grab(), t)) }
 
@@ -146,6 +152,14 @@ func (e *Encoder) Write(p []byte) (int, error) {
 		return 0, e.err
 	}
 	return len(p), nil
+}
+
+// Octets appends s as a String, or as a literal8 if it has NUL in it, which no string may.
+func (e *Encoder) Octets(s string) *Encoder {
+	if strings.IndexByte(s, 0) < 0 {
+		return e.String(s)
+	}
+	return e.Literal(int64(len(s)), true).Raw(s)
 }
 
 // CRLF ends a line.

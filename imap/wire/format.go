@@ -43,6 +43,14 @@ func AppendMailbox(dst []byte, name string, utf8 bool) []byte {
 	return AppendAString(dst, name, utf8)
 }
 
+// AppendQuotedMailbox is AppendMailbox with quotes, also where an atom would do.
+func AppendQuotedMailbox(dst []byte, name string, utf8 bool) []byte {
+	if !utf8 {
+		name = utf7.Encode(name)
+	}
+	return AppendString(dst, name, utf8)
+}
+
 // AppendSet appends numbers, which must be ascending, as a compact sequence-set: 1:3,5. Repeated numbers appear once.
 func AppendSet(dst []byte, nums []uint32) []byte {
 	for i := 0; i < len(nums); {

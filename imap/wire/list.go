@@ -91,7 +91,8 @@ func selectOption(d *Decoder, c *List) bool {
 
 // returnOption takes one return option.
 //
-//	return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / status-option
+//	return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / status-option /
+//	                "METADATA" SP "(" entry *(SP entry) ")"   ; RFC 9590 §4
 //	status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
 func returnOption(d *Decoder, c *List) bool {
 	var word string
@@ -107,6 +108,8 @@ func returnOption(d *Decoder, c *List) bool {
 		c.RetSpecialUse = true
 	case "STATUS":
 		return d.ExpectSP() && statusItems(d, &c.RetStatus)
+	case "METADATA":
+		return d.ExpectSP() && d.expectEntries(&c.RetMetadata)
 	default:
 		return d.Fail("unknown LIST return option")
 	}

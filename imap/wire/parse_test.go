@@ -116,6 +116,13 @@ func TestParseMailboxes(t *testing.T) {
 	refuses(t, ParseCreate, "", " a (USE)", ` a (USE (Sent))`, ` a (X (\Sent))`, " a ()", ` a (USE (\Sent)`, " a b")
 }
 
+func TestParseListMetadata(t *testing.T) {
+	accepts(t, ParseList, map[string]*List{
+		` "" % RETURN (METADATA ("/shared/a" /private/b) CHILDREN)`: {Patterns: []string{"%"}, Extended: true, RetChildren: true, RetMetadata: []string{"/shared/a", "/private/b"}},
+	})
+	refuses(t, ParseList, ` "" % RETURN (METADATA)`, ` "" % RETURN (METADATA ())`, ` "" % RETURN (METADATA /shared/a)`, ` "" % RETURN (METADATA (a))`)
+}
+
 func TestParseList(t *testing.T) {
 	accepts(t, ParseList, map[string]*List{
 		` "" *`:           {Patterns: []string{"*"}},

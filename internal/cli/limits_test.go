@@ -31,6 +31,18 @@ func TestConnectionLimits(t *testing.T) {
 			i.ok("CREATE more")
 			return i.do("NOTIFY SET (personal (MessageNew MessageExpunge))")
 		}},
+		"metadata_value": {"metadata_value = 1024", "NO [METADATA MAXSIZE 1024] Value is too long", func(t *testing.T, addr string) string {
+			i := dial(t, addr, false)
+			i.ok("LOGIN alice a")
+			i.ok(`SETMETADATA INBOX (/private/comment "` + strings.Repeat("x", 1024) + `")`)
+			return i.do(`SETMETADATA INBOX (/private/comment "` + strings.Repeat("x", 1025) + `")`)
+		}},
+		"metadata_entries": {"metadata_entries = 1", "NO [METADATA TOOMANY] Too many annotations", func(t *testing.T, addr string) string {
+			i := dial(t, addr, false)
+			i.ok("LOGIN alice a")
+			i.ok(`SETMETADATA INBOX (/private/comment "x")`)
+			return i.do(`SETMETADATA INBOX (/shared/comment "x")`)
+		}},
 		"connections_before_login": {"connections_before_login = 1", "* BYE Login took too long\r\n", func(t *testing.T, addr string) string {
 			first := dial(t, addr, false)
 			dial(t, addr, false).ok("LOGIN carol c")

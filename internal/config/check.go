@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -43,6 +44,9 @@ func (c *Config) Check() Problems {
 	k := &checker{c: c}
 	if strings.ContainsFunc(c.Hostname, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/:@"\`, r) }) {
 		k.problem("hostname", "%q is not a host name like mail.example.org", c.Hostname)
+	}
+	if u, err := url.Parse(c.Admin); c.Admin != "" && (err != nil || u.Scheme == "") {
+		k.problem("admin", "%q is not a URI like mailto:postmaster@example.org", c.Admin)
 	}
 	k.listen()
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
@@ -168,11 +172,14 @@ func (k *checker) limits() {
 	k.atLeast("limits.connections_per_user", int64(l.ConnectionsPerUser), 1, "")
 	k.atLeast("limits.connections_per_address", int64(l.ConnectionsPerAddress), 1, "")
 	k.atLeast("limits.notify_mailboxes", int64(l.NotifyMailboxes), 1, "")
+	k.atLeast("limits.metadata_value", int64(l.MetadataValue), 1024, " octets") // what RFC 5464 has in its example
+	k.atLeast("limits.metadata_entries", int64(l.MetadataEntries), 1, "")
 	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")
 	// RFC 9051 §5.4: at least 30 minutes.
 	k.atLeast("limits.idle_time", int64(time.Duration(l.IdleTime)/time.Second), 30*60, " s")
 	k.atLeast("limits.write_time", int64(time.Duration(l.WriteTime)/time.Second), 5, " s")
-	for key, v := range map[string]Size{"limits.line": l.Line, "limits.literal": l.Literal, "limits.command": l.Command} {
+	for key, v := range map[string]Size{"limits.line": l.Line, "limits.literal": l.Literal, "limits.command": l.Command,
+		"limits.metadata_value": l.MetadataValue} {
 		if v > 64<<20 {
 			k.problem(key, "%v is more than one connection may take of the memory; at most 64 MiB", v)
 		}

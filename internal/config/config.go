@@ -13,6 +13,7 @@ import "time"
 // Config is a configuration. The zero value is not usable; begin with Default.
 type Config struct {
 	Hostname string  `toml:"hostname"` // what the server calls itself; "": the machine's name
+	Admin    string  `toml:"admin"`    // URI of whom users may ask; "": nobody
 	Listen   Listen  `toml:"listen"`
 	TLS      TLS     `toml:"tls"`
 	Mail     Mail    `toml:"mail"`
@@ -81,6 +82,8 @@ type Limits struct {
 	ConnectionsPerUser    int      `toml:"connections_per_user"`
 	ConnectionsPerAddress int      `toml:"connections_per_address"`
 	NotifyMailboxes       int      `toml:"notify_mailboxes"` // of one client
+	MetadataValue         Size     `toml:"metadata_value"`   // of one annotation
+	MetadataEntries       int      `toml:"metadata_entries"` // of one mailbox
 	LoginTime             Duration `toml:"login_time"`
 	IdleTime              Duration `toml:"idle_time"`
 	WriteTime             Duration `toml:"write_time"`
@@ -120,6 +123,7 @@ func Default() *Config {
 			Memory: Memory{Percent: 50},
 			Line:   128 << 10, Literal: 1 << 20, Command: 4 << 20, Nesting: 1000, Append: 100 << 20, Keywords: 1000,
 			Connections: 5000, ConnectionsLogin: 1000, ConnectionsPerUser: 100, ConnectionsPerAddress: 200, NotifyMailboxes: 1000,
+			MetadataValue: 64 << 10, MetadataEntries: 100,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},

@@ -146,7 +146,7 @@ func TestMistakes(t *testing.T) {
 			`^f:8: limits.idle_time: must be a duration in quotes like "30m", not an integer$`,
 			`^f:9: limits.connections: must be an integer without quotes, not a string$`,
 		}},
-		{"passwd_file = '/x'\nwhatever = 1\n", []string{`^f:1: passwd_file: unknown key; did you mean it in \[auth\]\?$`, `^f:2: whatever: unknown key; the keys here are auth, capabilities, hostname, `}},
+		{"passwd_file = '/x'\nwhatever = 1\n", []string{`^f:1: passwd_file: unknown key; did you mean it in \[auth\]\?$`, `^f:2: whatever: unknown key; the keys here are admin, auth, capabilities, hostname, `}},
 		{"\n\nx = [\n", []string{`^f:\d: .*`}},
 		{"hostname = 'a'\n\nhostname = 'b'\n", []string{`^f:3: .*hostname`}},
 		{"[tls]\ncert = ''\n[log]\n[tls]\n", []string{`^f:4: .*tls`}},

@@ -22,12 +22,14 @@ func (p *Plan) newServer() server {
 		Hostname: p.Hostname, Version: p.Version, TLS: tlsconf.Config(p.Cert), Auth: p.Auth, Open: p.Stores.Open,
 		AllowPlaintext: func(remote netip.Addr) bool { return p.Policy.Allows(auth.Request{Remote: remote}) },
 		Folders:        folders,
+		Admin:          p.Config.Admin,
 		Disable:        p.Config.Capabilities.Disable,
 		Limits: imap.Limits{
 			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Commands: p.memory.commands,
 			Searching: p.memory.working, Depth: l.Nesting, Append: int64(l.Append),
 			Connections: l.Connections, BeforeLogin: l.ConnectionsLogin, PerUser: l.ConnectionsPerUser, PerAddress: l.ConnectionsPerAddress, Notify: l.NotifyMailboxes,
-			Login: time.Duration(l.LoginTime), Idle: time.Duration(l.IdleTime), Write: time.Duration(l.WriteTime),
+			Metadata: int(l.MetadataValue),
+			Login:    time.Duration(l.LoginTime), Idle: time.Duration(l.IdleTime), Write: time.Duration(l.WriteTime),
 		},
 		Log: p.Log,
 	})

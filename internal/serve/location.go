@@ -11,8 +11,8 @@ import (
 )
 
 // locate finds a user's mail: what the passwd-file says wins over the configuration.
-func locate(m *config.Mail, keywords int, u *auth.User) (maildir.Options, error) {
-	o := maildir.Options{Create: true, MaxKeywords: keywords}
+func locate(m *config.Mail, l *config.Limits, u *auth.User) (maildir.Options, error) {
+	o := maildir.Options{Create: true, MaxKeywords: l.Keywords, MaxMetadata: l.MetadataEntries}
 	var err error
 	if o.State, err = m.UserState(u.Name); err != nil {
 		return o, err

@@ -117,7 +117,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 	}
 	p.What = "the users of " + c.Auth.PasswdFile
 	p.Stores = NewStores(func(u *auth.User) (maildir.Options, error) {
-		o, err := locate(&c.Mail, c.Limits.Keywords, u)
+		o, err := locate(&c.Mail, &c.Limits, u)
 		o.Budget = p.budget
 		return o, err
 	}, log)
@@ -182,7 +182,7 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	}
 	p.Auth = auth.NewSingle(p.User, p.Password, authOptions(c, p, key))
 	options := maildir.Options{
-		Root: root, Separator: c.Mail.SeparatorByte(), State: filepath.Join(o.State, "mail"), Create: true, MaxKeywords: c.Limits.Keywords,
+		Root: root, Separator: c.Mail.SeparatorByte(), State: filepath.Join(o.State, "mail"), Create: true, MaxKeywords: c.Limits.Keywords, MaxMetadata: c.Limits.MetadataEntries,
 		Budget: p.budget,
 	}
 	if c.Mail.Layout == "fs" {

@@ -52,7 +52,7 @@ func TestLocate(t *testing.T) {
 		{auth.User{Name: "a@b", Mail: "maildir:%{user"}, "", 0, 0, "without its }"},
 		{auth.User{Name: "a@b", Mail: "maildir:/x%"}, "", 0, 0, "is not supported here"},
 	} {
-		o, err := locate(&mail, 0, &c.user)
+		o, err := locate(&mail, &config.Limits{}, &c.user)
 		if c.mistakenly != "" {
 			if err == nil || !strings.Contains(err.Error(), c.mistakenly) {
 				t.Errorf("%+v: %+v, %v", c.user, o, err)
