@@ -318,7 +318,7 @@ func TestHostile(t *testing.T) {
 			if _, err := unmarshalMeta(b); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > 20*time.Second { // what grows with the square of the size takes minutes
 				t.Errorf("%v", took)
 			}
 			if len(b) > 64<<20 {
