@@ -69,6 +69,9 @@ func (s *session) await(wake <-chan struct{}, news func() error) error {
 	for {
 		select {
 		case err := <-input:
+			if err != nil {
+				s.conn.broken.Store(true) // also when TLS ended in good order, which the connection below does not see
+			}
 			return err
 		case <-wake:
 			err := news()

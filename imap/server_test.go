@@ -108,14 +108,16 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	ts := newTestServer(t, func(o *Options) { o.Limits.Write = 150 * time.Millisecond })
 	tc := ts.login()
 	for range 1000 {
-		tc.send(strings.Repeat("x STATUS INBOX (MESSAGES)\r\n", 20))
+		tc.c.SetWriteDeadline(time.Now().Add(time.Second))
+		if _, err := tc.c.Write([]byte(strings.Repeat("x STATUS INBOX (MESSAGES)\r\n", 20))); err != nil {
+			break
+		}
 		ts.srv.mu.Lock()
 		n := len(ts.srv.conns)
 		ts.srv.mu.Unlock()
 		if n == 0 {
 			return
 		}
-		tc.c.SetWriteDeadline(time.Now().Add(time.Second))
 		if _, err := tc.c.Write(bytes.Repeat([]byte("x LIST \"\" *\r\n"), 1000)); err != nil {
 			break // dropped, or our own buffers are full: the server no longer reads
 		}
