@@ -30,6 +30,9 @@ func (s *session) cmdStartTLS(c *command) error {
 	if s.srv.opt.TLS == nil || s.tls != nil {
 		return bad("TLS is not available or already on")
 	}
+	if s.deflated {
+		return bad("TLS cannot begin inside of COMPRESS")
+	}
 	if s.rd.Buffered() > 0 {
 		s.log.Warn("dropping what was sent in plaintext behind STARTTLS")
 	}

@@ -28,7 +28,7 @@ var capabilityTable = []capability{
 	{"LITERAL+", "RFC 7888", afterLogin},
 	{"ID", "RFC 2971", everywhere},
 	{"ENABLE", "RFC 5161", everywhere},
-	{"STARTTLS", "RFC 9051", func(s *session) bool { return beforeLogin(s) && s.tls == nil && s.srv.opt.TLS != nil }},
+	{"STARTTLS", "RFC 9051", func(s *session) bool { return beforeLogin(s) && s.tls == nil && !s.deflated && s.srv.opt.TLS != nil }},
 	{"LOGINDISABLED", "RFC 9051", func(s *session) bool { return beforeLogin(s) && !s.passwordsAllowed() }},
 	{"IDLE", "RFC 2177", afterLogin},
 	{"NOTIFY", "RFC 5465", afterLogin},
@@ -69,6 +69,7 @@ var capabilityTable = []capability{
 	{"METADATA-SERVER", "RFC 5464", afterLogin},
 	{"LIST-METADATA", "RFC 9590", afterLogin},
 	{"UTF8=ACCEPT", "RFC 9755", afterLogin},
+	{"COMPRESS=DEFLATE", "RFC 4978", afterLogin},
 	{"UNAUTHENTICATE", "RFC 8437", afterLogin},
 }
 

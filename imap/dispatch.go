@@ -60,6 +60,7 @@ var commands = map[string]row{
 	"APPEND":         {loggedIn, 0, (*session).cmdAppend},
 	"IDLE":           {loggedIn, quiet, (*session).cmdIdle},
 	"NOTIFY":         {loggedIn, 0, (*session).cmdNotify},
+	"COMPRESS":       {loggedIn, quiet, (*session).cmdCompress},
 	"UNAUTHENTICATE": {loggedIn, quiet, (*session).cmdUnauthenticate},
 
 	"CHECK":        {selected, polls, (*session).cmdNoop},

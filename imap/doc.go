@@ -37,6 +37,7 @@
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
 //	disable.go     capabilities that the administrator has turned off
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
+//	compress.go    COMPRESS
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT
 //	view.go        what a session has been told: sets and sequence numbers
 //	sync.go        untagged responses about changes

@@ -60,6 +60,7 @@ type session struct {
 	fetched   fetchMemo // section_stream.go
 	mistakes  int       // bad commands before login
 	named     bool      // what the client says of itself is in the log
+	deflated  bool      // COMPRESS=DEFLATE, until the end of the connection
 	ending    bool      // after this command the connection is closed
 	lastAlive time.Time // when keepalive looked at the connection last
 

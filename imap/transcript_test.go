@@ -430,6 +430,11 @@ var actions = map[string]func(p *player, args []string){
 		}
 		tc.upgrade(conn)
 	},
+	// @deflate [client]: the client compresses from here on.
+	"deflate": func(p *player, args []string) {
+		tc := p.client(strings.Join(args, ""), true)
+		tc.upgrade(newDeflateConn(tc.c))
+	},
 	// @mailbox name: a mailbox is made.
 	"mailbox": func(p *player, args []string) {
 		if err := p.server().store.Create(args[0]); err != nil {

@@ -57,6 +57,16 @@ func ParseEnable(d *Decoder) (*Enable, error) {
 	}
 }
 
+// ParseCompress parses COMPRESS and returns the mechanism in upper case.
+//
+//	compress = "COMPRESS" SP algorithm   ; RFC 4978 §5
+func ParseCompress(d *Decoder) (mechanism string, err error) {
+	if !d.ExpectSP() || !d.ExpectKeyword(&mechanism) || !d.ExpectEnd() {
+		return "", d.Err()
+	}
+	return mechanism, nil
+}
+
 // ParseSelect parses SELECT and EXAMINE. A mod-sequence of 0, which no mailbox has, is taken: clients send it.
 //
 //	select        = "SELECT" SP mailbox [select-params]

@@ -71,6 +71,11 @@ func TestParseLogin(t *testing.T) {
 	refuses(t, ParseLogin, "", " ", " joe", " joe ", " joe a b", "joe x", ` "joe"x y`, " joe (x)", " joe {}", " joe {-1}", " joe {5", ` joe "x`, " joe {1}\r\n\x00")
 }
 
+func TestParseCompress(t *testing.T) {
+	accepts(t, ParseCompress, map[string]string{" DEFLATE": "DEFLATE", " deflate ": "DEFLATE", " LZ4": "LZ4"})
+	refuses(t, ParseCompress, "", " ", " DEFLATE 9", ` "DEFLATE"`, " (DEFLATE)", " {7}\r\nDEFLATE")
+}
+
 func TestParseAuthenticate(t *testing.T) {
 	accepts(t, ParseAuthenticate, map[string]*Authenticate{
 		" plain":               {"PLAIN", nil},

@@ -74,6 +74,11 @@ func (r *Reader) Reset(rd io.Reader) {
 	r.buf, r.stage, r.left = nil, stageDone, 0
 }
 
+// Through goes on with what layer makes of the stream, beginning with what is buffered of it (COMPRESS).
+func (r *Reader) Through(layer func(*bufio.Reader) io.Reader) {
+	r.br = bufio.NewReaderSize(layer(r.br), streamBuffer)
+}
+
 // Buffered returns how many octets are already in memory: pipelined input.
 func (r *Reader) Buffered() int { return r.br.Buffered() }
 

@@ -28,3 +28,22 @@ func TestImaplib(t *testing.T) {
 		})
 	}
 }
+
+// TestZlib compresses the connection with zlib itself, which clients flush in different ways: where a command ends there is nothing more to
+// come behind a partial flush.
+func TestZlib(t *testing.T) {
+	python := need(t, "python3")
+	r := startRoost(t, newBox(t).root)
+	for _, c := range []struct{ security, flush string }{
+		{"plain", "partial"}, {"plain", "sync"}, {"plain", "full"}, {"plain", "all"}, {"starttls", "partial"}, {"tls", "partial"},
+	} {
+		t.Run(c.security+"-"+c.flush, func(t *testing.T) {
+			port := r.port
+			if c.security == "tls" {
+				port = r.tlsPort
+			}
+			out := program{home: t.TempDir(), args: []string{python, script(t, "compress.py"), r.host, port, c.security, c.flush, login, password}}.run(t)
+			contains(t, "zlib", out, "all well")
+		})
+	}
+}
