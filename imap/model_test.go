@@ -221,8 +221,13 @@ func (m *model) step() {
 		uid = m.word("UID") + " "
 	}
 	op := m.rnd.IntN(12)
-	if len(m.box.msgs) == 0 {
+	switch {
+	case len(m.box.msgs) == 0:
 		op = 0
+	case len(m.box.msgs) > 60: // copies of copies
+		m.run("UID STORE 1:* +FLAGS.SILENT (\\Deleted)")
+		m.run("EXPUNGE")
+		m.box.msgs, op = nil, 0
 	}
 	switch op {
 	case 0, 1:
