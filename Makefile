@@ -4,9 +4,11 @@ GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 1m
 BENCHTIME ?= 1s
+ROUNDS ?= 500
+SOAK ?= 30m
 BENCHFLAGS ?= -messages 100000
 
-.PHONY: build test race lint check fuzz bench microbench
+.PHONY: build test race lint check fuzz torture bench microbench
 
 build:
 	$(GO) build -o roost .
@@ -33,6 +35,13 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+# The long forms of the tests that go test ./... runs for seconds: kill -9 of a loaded server ROUNDS times, a load with the race detector for SOAK,
+# and kills, faults, loss of power, damaged state and hostile clients inside the packages. About an hour.
+torture:
+	$(GO) test -count 1 -v -timeout 6h ./internal/torture -long -rounds $(ROUNDS) -soak $(SOAK)
+	$(GO) test -count 1 -timeout 6h ./maildir -run 'TestKill|TestPowerLoss|TestFaults' -long
+	$(GO) test -count 1 -timeout 6h ./imap -run 'TestDamagedState|TestModel|TestNoise' -long
 
 # Roost beside Debian's Dovecot, as root; writes bench/RESULTS.md. At 100,000 messages it takes about 20 minutes.
 bench:
