@@ -135,7 +135,7 @@ func (c *client) read(box string) ([]found, error) {
 func sortFlags(text string) string {
 	words := slices.DeleteFunc(strings.Fields(text), func(w string) bool { return w == `\Recent` })
 	slices.Sort(words)
-	return strings.Join(words, " ")
+	return strings.Join(slices.Compact(words), " ")
 }
 
 // uidsOf are the new UIDs in the response code of an APPEND, COPY or MOVE.
