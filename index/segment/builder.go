@@ -1,0 +1,301 @@
+package segment
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"unsafe"
+)
+
+// ID names a document by what is in it.
+type ID [16]byte
+
+// Builder gathers documents in memory until they are written as a segment. One goroutine uses it.
+type Builder struct {
+	dir    string
+	first  uint32
+	docs   []docEntry
+	fields [Fields]fieldBuilder
+	texts  *output // of blocks only: a file that is copied into the segment
+	blocks textWriter
+	size   int
+	arena  []byte
+
+	// of the document being added
+	text    []byte
+	kept    bool
+	heavy   bool
+	bodies  bool
+	started int // size when it began
+}
+
+type docEntry struct {
+	id         ID
+	num        uint32
+	block, off uint32
+	size       uint32 // 0: no texts are kept
+	opaque     bool
+}
+
+// fieldBuilder are the terms of a field and their documents.
+type fieldBuilder struct {
+	ids   map[string]uint32
+	terms []string
+	last  []uint32 // document of each term's last posting
+	pairs []uint64 // term<<32 | document
+}
+
+const (
+	// termCost is about what a term takes in memory beside its octets.
+	termCost = 80
+	// maxDocCost is how much one document may add: past it its terms do not count, and its text is read for every search that comes to it.
+	maxDocCost = 32 << 20
+)
+
+// NewBuilder makes a builder for a segment in dir whose documents are numbered from first on.
+func NewBuilder(dir string, first uint32) *Builder {
+	b := &Builder{dir: dir, first: first}
+	for i := range b.fields {
+		b.fields[i].ids = map[string]uint32{}
+	}
+	return b
+}
+
+// Docs is the number of documents, Size about the memory they take, in octets.
+func (b *Builder) Docs() int { return len(b.docs) }
+func (b *Builder) Size() int { return b.size }
+
+// Begin begins a document and returns its number.
+func (b *Builder) Begin(id ID) uint32 {
+	b.text, b.kept, b.heavy, b.bodies, b.started = b.text[:0], true, false, false, b.size
+	num := b.first + uint32(len(b.docs))
+	b.docs = append(b.docs, docEntry{id: id, num: num})
+	return num
+}
+
+// Add takes a piece of a text, folded, that ends where a term ends: blank, or with the text.
+func (b *Builder) Add(f Field, piece []byte) {
+	if b.heavy {
+		return
+	}
+	fb, doc := &b.fields[f], b.docs[len(b.docs)-1].num
+	Terms(piece, func(term []byte) {
+		id, ok := fb.ids[string(term)]
+		switch {
+		case !ok:
+			id = uint32(len(fb.terms))
+			s := b.keep(term)
+			fb.ids[s] = id
+			fb.terms = append(fb.terms, s)
+			fb.last = append(fb.last, doc)
+			b.size += len(term) + termCost
+		case fb.last[id] == doc:
+			return
+		}
+		fb.last[id] = doc
+		fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
+		b.size += 8
+	})
+	if b.size-b.started > maxDocCost {
+		b.heavy = true
+	}
+}
+
+// keep copies a term to where it may stay.
+func (b *Builder) keep(term []byte) string {
+	if cap(b.arena)-len(b.arena) < len(term) {
+		b.arena = make([]byte, 0, 256<<10)
+	}
+	at := len(b.arena)
+	b.arena = append(b.arena, term...)
+	return unsafe.String(&b.arena[at], len(term)) // never written again
+}
+
+// Text takes a piece of a text of the body, or of the header, to be kept; all of the header comes first.
+func (b *Builder) Text(f Field, piece []byte) {
+	if f == Body && !b.bodies {
+		b.text, b.bodies = append(b.text, bodies), true
+	}
+	if b.kept = b.kept && len(b.text)+len(piece) < maxText; b.kept {
+		b.text = append(b.text, piece...)
+	}
+}
+
+// EndText ends a text.
+func (b *Builder) EndText() {
+	if b.kept {
+		b.text = append(b.text, textEnd)
+	}
+}
+
+// End ends the document.
+func (b *Builder) End() error {
+	d := &b.docs[len(b.docs)-1]
+	d.opaque = b.heavy
+	if b.kept {
+		if !b.bodies {
+			b.text = append(b.text, bodies)
+		}
+		if b.texts == nil {
+			var err error
+			if b.texts, err = create(filepath.Join(b.dir, "texts")); err != nil {
+				return err
+			}
+			b.blocks = textWriter{w: b.texts, at: b.texts.at}
+		}
+		d.block, d.off = b.blocks.add(b.text)
+		d.size = uint32(len(b.text))
+	}
+	if cap(b.text) > 1<<20 {
+		b.text = nil
+	}
+	b.size += docSize
+	return nil
+}
+
+// Abandon forgets the document that was begun; what terms it brought do no harm. Its number is not used again.
+func (b *Builder) Abandon() {
+	d := &b.docs[len(b.docs)-1]
+	*d = docEntry{num: d.num}
+}
+
+// Write writes the segment and empties the builder.
+func (b *Builder) Write() (path string, err error) {
+	last := b.first + uint32(len(b.docs)) - 1
+	path = filepath.Join(b.dir, Name(b.first, last))
+	o, err := create(path)
+	if err != nil {
+		return "", err
+	}
+	o.c.first, o.c.last = b.first, last
+	if b.texts != nil {
+		b.blocks.flush()
+		o.err = b.copyTexts(o)
+	}
+	posts := &spill{path: path + ".posts"}
+	for f := range b.fields {
+		b.fields[f].write(o.field(posts), Field(f), b.first)
+	}
+	o.c.docs = o.section(func() {
+		for _, d := range b.docs {
+			o.Write(d.append(nil))
+		}
+	})
+	o.c.blocks = o.section(func() { o.Write(b.blocks.blocks) })
+	err = o.finish(path)
+	*b = *NewBuilder(b.dir, last+1)
+	return path, err
+}
+
+// copyTexts copies the blocks that were written meanwhile. Both files begin with magic, so offsets are the same.
+func (b *Builder) copyTexts(o *output) error {
+	t := b.texts
+	defer func() {
+		t.f.Close()
+		os.Remove(t.f.Name())
+	}()
+	if t.err == nil {
+		t.err = t.w.Flush()
+	}
+	if t.err != nil {
+		return t.err
+	}
+	buf := make([]byte, 256<<10)
+	for at := uint64(len(magic)); at < t.at; {
+		n, err := t.f.ReadAt(buf[:min(uint64(len(buf)), t.at-at)], int64(at))
+		if n == 0 {
+			return err
+		}
+		o.Write(buf[:n])
+		at += uint64(n)
+	}
+	return nil
+}
+
+// Close gives up what was not written.
+func (b *Builder) Close() {
+	if b.texts != nil {
+		b.texts.f.Close()
+		os.Remove(b.texts.f.Name())
+	}
+}
+
+func (d *docEntry) append(dst []byte) []byte {
+	size := d.size
+	if d.opaque {
+		size |= opaque
+	}
+	dst = append(dst, d.id[:]...)
+	for _, v := range [...]uint32{d.num, d.block, d.off, size} {
+		dst = binary.LittleEndian.AppendUint32(dst, v)
+	}
+	return dst
+}
+
+// Name is the file name of a segment of these documents.
+func Name(first, last uint32) string { return fmt.Sprintf("%08x-%08x.seg", first, last) }
+
+// write sorts the terms and writes them with their documents.
+func (f *fieldBuilder) write(w *fieldWriter, field Field, first uint32) {
+	order := make([]uint32, len(f.terms))
+	keys := make([]uint64, len(f.terms)) // the first octets of each term, to compare most of them at once
+	for i, t := range f.terms {
+		order[i] = uint32(i)
+		var k [8]byte
+		copy(k[:], t)
+		keys[i] = binary.BigEndian.Uint64(k[:])
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		if c := cmp.Compare(keys[a], keys[b]); c != 0 {
+			return c
+		}
+		return cmp.Compare(f.terms[a], f.terms[b])
+	})
+	// The pairs come by document; counted out by term they are lists.
+	start := make([]uint32, len(f.terms)+1)
+	for _, p := range f.pairs {
+		start[p>>32+1]++
+	}
+	for i := range f.terms {
+		start[i+1] += start[i]
+	}
+	docs := make([]uint32, len(f.pairs))
+	next := slices.Clone(start[:len(f.terms)])
+	for _, p := range f.pairs {
+		docs[next[p>>32]] = uint32(p) - first
+		next[p>>32]++
+	}
+	for _, id := range order {
+		w.add([]byte(f.terms[id]), docs[start[id]:start[id+1]])
+	}
+	w.finish(field)
+}
+
+// termReader walks the terms of a field in order.
+type termReader struct {
+	terms []byte // from the NUL before the next term on
+	posts postings
+	term  []byte
+	docs  []uint32
+	base  uint32
+}
+
+// next goes to the next term; false at the end.
+func (r *termReader) next() bool {
+	if len(r.terms) < 2 {
+		return false
+	}
+	r.terms = r.terms[1:]
+	n := bytes.IndexByte(r.terms, 0)
+	if n < 0 {
+		return false
+	}
+	r.term, r.terms = r.terms[:n], r.terms[n:]
+	r.docs = r.docs[:0]
+	r.posts.each(func(d uint32) { r.docs = append(r.docs, r.base+d) })
+	return true
+}

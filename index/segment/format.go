@@ -1,0 +1,253 @@
+package segment
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+)
+
+// A segment is one file:
+//
+//	magic
+//	texts       compressed blocks (texts.go)
+//	per field   terms: NUL term NUL term … NUL, sorted; postings in the order of the terms; jumps: where every 64th term and its postings begin
+//	documents   32 octets each, ascending numbers
+//	blocks      16 octets for each block of texts
+//	contents    where all these are
+//	checksum    CRC-32C of everything before
+//
+// Numbers are little-endian. The file is written once, under another name, and renamed when it is whole.
+
+// magic ends with the version of format, tokenizer and folding together: what another version wrote is not read.
+const magic = "roostFT1"
+
+// jumpTerms is how many terms a jump passes over.
+const jumpTerms = 64
+
+const (
+	jumpSize  = 12 // offset of the term 4 (in jumps of one segment: below 4 GiB), of its postings 8
+	docSize   = 32 // identity 16, number 4, block of its texts 4, their offset in it 4, their size 4 with a flag
+	blockSize = 16 // offset 8, octets compressed 4, octets 4
+)
+
+// opaque in the size of a document's texts says that its terms were too many: it may contain anything.
+const opaque = 1 << 31
+
+// ErrDamaged says that a file is no segment, or not any more, or of another version.
+var ErrDamaged = errors.New("not a whole segment of this version")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// section is a place in the file.
+type section struct{ off, size uint64 }
+
+// contents say where everything is.
+type contents struct {
+	first, last uint32 // document numbers
+	fields      [Fields]struct{ terms, posts, jumps section }
+	docs        section
+	blocks      section
+}
+
+func (c *contents) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, c.first)
+	dst = binary.LittleEndian.AppendUint32(dst, c.last)
+	for _, s := range c.sections() {
+		dst = binary.LittleEndian.AppendUint64(dst, s.off)
+		dst = binary.LittleEndian.AppendUint64(dst, s.size)
+	}
+	return dst
+}
+
+func (c *contents) sections() []*section {
+	out := []*section{&c.docs, &c.blocks}
+	for i := range c.fields {
+		f := &c.fields[i]
+		out = append(out, &f.terms, &f.posts, &f.jumps)
+	}
+	return out
+}
+
+const contentsSize = 8 + 16*(2+3*int(Fields))
+
+// parse reads contents of a file of size octets.
+func (c *contents) parse(b []byte, size uint64) error {
+	c.first, c.last = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	b = b[8:]
+	for _, s := range c.sections() {
+		s.off, s.size = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		if s.off > size || s.size > size-s.off {
+			return ErrDamaged
+		}
+		b = b[16:]
+	}
+	if c.first > c.last || c.docs.size == 0 || c.docs.size%docSize != 0 || c.blocks.size%blockSize != 0 {
+		return ErrDamaged
+	}
+	for i := range c.fields {
+		if f := &c.fields[i]; f.jumps.size%jumpSize != 0 {
+			return ErrDamaged
+		}
+	}
+	return nil
+}
+
+// output is a segment file being written. Errors are kept until finish.
+type output struct {
+	f   *os.File
+	w   *bufio.Writer
+	at  uint64
+	crc uint32
+	err error
+	c   contents
+}
+
+// create makes the file at path+".tmp".
+func create(path string) (*output, error) {
+	f, err := os.OpenFile(path+".tmp", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	o := &output{f: f, w: bufio.NewWriterSize(f, 256<<10)}
+	o.Write([]byte(magic))
+	return o, nil
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.crc = crc32.Update(o.crc, castagnoli, b)
+	o.at += uint64(len(b))
+	_, o.err = o.w.Write(b)
+	return len(b), o.err
+}
+
+// section calls write and returns the place of what it wrote.
+func (o *output) section(write func()) section {
+	off := o.at
+	write()
+	return section{off, o.at - off}
+}
+
+// finish writes contents and checksum and gives the file its name. It is not synced: what a crash leaves is found out by the checksum.
+func (o *output) finish(path string) error {
+	o.Write(o.c.append(make([]byte, 0, contentsSize)))
+	o.Write(binary.LittleEndian.AppendUint32(nil, o.crc))
+	if o.err == nil {
+		o.err = o.w.Flush()
+	}
+	if err := o.f.Close(); o.err == nil {
+		o.err = err
+	}
+	if o.err == nil {
+		o.err = os.Rename(path+".tmp", path)
+	}
+	if o.err != nil {
+		os.Remove(path + ".tmp")
+		return fmt.Errorf("writing a search index: %w", o.err)
+	}
+	return nil
+}
+
+// fieldWriter writes the terms of one field, which come sorted.
+type fieldWriter struct {
+	o     *output
+	posts *spill
+	jumps []byte
+	n     int
+	start uint64
+	buf   []byte
+	span  uint32
+}
+
+func (o *output) field(posts *spill) *fieldWriter {
+	return &fieldWriter{o: o, posts: posts, start: o.at, span: o.c.last - o.c.first + 1}
+}
+
+// add writes a term and the documents it is in, relative to the segment's first.
+func (w *fieldWriter) add(term []byte, docs []uint32) {
+	if w.n%jumpTerms == 0 {
+		at := w.o.at - w.start
+		if at>>32 != 0 && w.o.err == nil {
+			w.o.err = errors.New("the terms of a segment exceed 4 GiB")
+		}
+		w.jumps = binary.LittleEndian.AppendUint32(w.jumps, uint32(at))
+		w.jumps = binary.LittleEndian.AppendUint64(w.jumps, w.posts.size)
+	}
+	w.n++
+	w.o.Write(append(append(w.buf[:0], 0), term...))
+	w.buf = appendPostings(w.buf[:0], docs, w.span)
+	w.posts.Write(w.buf)
+}
+
+func (w *fieldWriter) finish(f Field) {
+	c := &w.o.c.fields[f]
+	if w.n > 0 {
+		w.o.Write([]byte{0})
+	}
+	c.terms = section{w.start, w.o.at - w.start}
+	c.posts = w.o.section(func() {
+		if err := w.posts.moveTo(w.o); w.o.err == nil {
+			w.o.err = err
+		}
+	})
+	c.jumps = w.o.section(func() { w.o.Write(w.jumps) })
+}
+
+// spill holds the postings of a field, which are behind its terms in the file, while both are written: in memory as long as they are few.
+type spill struct {
+	path string
+	mem  []byte
+	f    *os.File
+	size uint64
+	err  error
+}
+
+const spillAt = 4 << 20
+
+func (s *spill) Write(b []byte) (int, error) {
+	s.mem = append(s.mem, b...)
+	s.size += uint64(len(b))
+	if len(s.mem) >= spillAt {
+		s.flush()
+	}
+	return len(b), nil
+}
+
+func (s *spill) flush() {
+	if s.f == nil && s.err == nil {
+		s.f, s.err = os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if s.err == nil {
+			s.err = os.Remove(s.path)
+		}
+	}
+	if s.err == nil {
+		_, s.err = s.f.Write(s.mem)
+	}
+	s.mem = s.mem[:0]
+}
+
+// moveTo writes everything to w and begins anew.
+func (s *spill) moveTo(w io.Writer) error {
+	if s.f != nil {
+		s.flush()
+		if s.err == nil {
+			_, s.err = s.f.Seek(0, io.SeekStart)
+		}
+		if s.err == nil {
+			_, s.err = io.Copy(w, s.f)
+		}
+		s.f.Close()
+		s.f = nil
+	} else if s.err == nil {
+		_, s.err = w.Write(s.mem)
+	}
+	s.mem, s.size = s.mem[:0], 0
+	return s.err
+}

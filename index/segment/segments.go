@@ -1,0 +1,221 @@
+package segment
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Segments are what a search looks at: segments without common documents, ascending.
+type Segments []*Segment
+
+// Hits is what a search found. Documents that are not in Maybe do not contain the needle. Those that are contain it if Sure, and they are not in Doubt.
+type Hits struct {
+	Maybe *Bitset
+	Doubt *Bitset // documents of which nothing is known; nil: none
+	Sure  bool
+}
+
+// scanTask is how many jumps one goroutine scans before it takes the next: about a megabyte of terms.
+const scanTask = 1 << 11
+
+// Find looks for a needle that lies in a text of one of the fields. It uses all processors. The error is that of ctx, or a fault of the file.
+func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, error) {
+	if len(ss) == 0 {
+		return Hits{Maybe: &Bitset{}, Sure: true}, nil
+	}
+	h := Hits{Sure: q.sure}
+	for _, f := range fields {
+		set, err := ss.inField(ctx, q, f)
+		if err != nil {
+			return h, err
+		}
+		if h.Maybe == nil {
+			h.Maybe = set
+		} else {
+			h.Maybe.or(set)
+		}
+	}
+	for _, s := range ss {
+		for i := range s.Docs() {
+			if d := s.doc(i); d.opaque {
+				if h.Doubt == nil {
+					h.Doubt = ss.newBitset()
+				}
+				h.Doubt.add(d.num)
+			}
+		}
+	}
+	if h.Doubt != nil {
+		h.Maybe.or(h.Doubt)
+	}
+	return h, nil
+}
+
+func (ss Segments) newBitset() *Bitset { return newBitset(ss[0].c.first, ss[len(ss)-1].c.last) }
+
+// inField returns the documents that may contain the needle in this field.
+func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, error) {
+	var all *Bitset
+	for _, p := range q.pieces {
+		set, err := ss.withTerm(ctx, p, f)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = set
+		} else {
+			all.and(set)
+		}
+		if all.empty() {
+			return all, nil
+		}
+	}
+	if all == nil { // nothing in the needle is a term
+		all = ss.newBitset()
+		for _, s := range ss {
+			s.Each(func(num uint32, _ ID) { all.add(num) })
+		}
+	}
+	return all, nil
+}
+
+// withTerm returns the documents with a term as p says.
+func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, error) {
+	type task struct {
+		field  field
+		lo, hi int
+	}
+	var tasks []task
+	for _, s := range ss {
+		fd := s.field(f)
+		n := fd.count()
+		step := scanTask
+		if p.left {
+			step = max(n, 1)
+		}
+		for lo := 0; lo < n; lo += step {
+			tasks = append(tasks, task{fd, lo, min(lo+step, n)})
+		}
+	}
+	pattern := p.text
+	if p.right && !p.left {
+		pattern = append(bytes.Clone(p.text), 0)
+	}
+	into := ss.newBitset()
+	if len(tasks) == 0 {
+		return into, nil
+	}
+	var (
+		next atomic.Int64
+		mu   sync.Mutex // protects into and err
+		err  error
+		wg   sync.WaitGroup
+	)
+	work := func() {
+		own := ss.newBitset()
+		e := Catch(func() error {
+			for i := next.Add(1) - 1; int(i) < len(tasks); i = next.Add(1) - 1 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if t := tasks[i]; p.left {
+					t.field.seek(p.text, p.right, own)
+				} else {
+					t.field.scan(pattern, t.lo, t.hi, own)
+				}
+			}
+			return nil
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		if into.or(own); err == nil {
+			err = e
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(tasks))
+	if p.left {
+		workers = 1
+	}
+	for range workers - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	return into, err
+}
+
+// Lookup returns the segment of a document; nil when it is in none.
+func (ss Segments) Lookup(doc uint32) *Segment {
+	i, found := slices.BinarySearchFunc(ss, doc, func(s *Segment, doc uint32) int {
+		switch {
+		case s.c.last < doc:
+			return -1
+		case s.c.first > doc:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	return ss[i]
+}
+
+// TextReader reads texts of documents, those of one block without unpacking it again. For one goroutine.
+type TextReader struct {
+	seg   *Segment
+	block uint32
+	text  []byte
+}
+
+// Contains tells whether a text of the document contains the needle: of its body, or with headers of its headers too. known is false when its texts
+// are not kept.
+func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte, headers bool) (found, known bool, err error) {
+	s := ss.Lookup(doc)
+	if s == nil {
+		return false, false, nil
+	}
+	err = Catch(func() error {
+		d, ok := s.lookup(doc)
+		if !ok {
+			return nil
+		}
+		text, err := s.read(d, r)
+		if err != nil || text == nil {
+			return err
+		}
+		known = true
+		head := bytes.IndexByte(text, bodies)
+		if head < 0 {
+			return ErrDamaged
+		}
+		if headers && bytes.Contains(text[:head], needle) {
+			found = true
+			return nil
+		}
+		found = bytes.Contains(text[head+1:], needle)
+		return nil
+	})
+	return found, known && err == nil, err
+}
+
+// Catch calls fn and turns a fault of the memory it reads, which is how a mapped file tells that it was cut short or cannot be read, into an error.
+func Catch(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if fault, ok := r.(interface{ Addr() uintptr }); ok {
+				err = fmt.Errorf("%w: fault at %#x", ErrDamaged, fault.Addr())
+				return
+			}
+			panic(r)
+		}
+	}()
+	return fn()
+}
