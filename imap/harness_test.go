@@ -15,19 +15,21 @@ import (
 	"testing"
 	"time"
 
+	"roost/index"
 	"roost/internal/auth"
 	"roost/maildir"
 )
 
 // testServer is a server on loopback with the users "user" and "other" (password "secret") and real Maildirs.
 type testServer struct {
-	t     testing.TB
-	srv   *Server
-	addr  string
-	root  string         // of "user"
-	state string         // the directory of state directories
-	store *maildir.Store // of "user"
-	stop  func()         // ends the server and closes the stores
+	t        testing.TB
+	srv      *Server
+	addr     string
+	root     string         // of "user"
+	state    string         // the directory of state directories
+	store    *maildir.Store // of "user"
+	fullText *index.Index   // of "user"
+	stop     func()         // ends the server and closes the stores
 }
 
 // testAuth knows two users.
@@ -110,8 +112,14 @@ func (ts *testServer) open(change func(*Options)) {
 	ts.store = stores["user"]
 	opt := Options{
 		Hostname: "mail.example.org", Version: "test", Auth: testAuth{},
-		Open: func(u *auth.User) (*maildir.Store, func(), error) { return stores[u.Name], func() {}, nil },
-		Log:  slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Open: func(u *auth.User) (*maildir.Store, *index.Index, func(), error) {
+			x := ts.fullText
+			if u.Name != "user" {
+				x = nil
+			}
+			return stores[u.Name], x, func() {}, nil
+		},
+		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if change != nil {
 		change(&opt)

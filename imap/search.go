@@ -84,9 +84,17 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 	if pl.root.op == opConst || len(cands) == 0 {
 		return cands, nil
 	}
+	defer pl.closeIndex()
+	open, sure, err := s.useIndex(pl, cands)
+	if err != nil {
+		return nil, err
+	}
+	if ret.whole() || ret.sorted || ret.Partial != nil || ret.Update {
+		found, err := s.scan(pl, open, scanAll)
+		return mergeUIDs(found, sure), err
+	}
+	cands = mergeUIDs(open, sure)
 	switch {
-	case ret.whole() || ret.sorted || ret.Partial != nil || ret.Update:
-		return s.scan(pl, cands, scanAll)
 	case ret.Min && ret.Max:
 		low, err := s.scan(pl, cands, scanFirst)
 		if err != nil || len(low) == 0 {

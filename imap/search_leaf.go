@@ -135,7 +135,16 @@ func floorDiv(a, b int64) int64 {
 func (pl *plan) headerNode(name, value string) *node {
 	needle := index.NewNeedle(value)
 	wanted := []byte(name)
-	return pl.add("header "+strings.ToLower(name)+"\x00"+value, leaf{from: levelCached, to: levelParse, test: func(p *probe) tri {
+	lower := strings.ToLower(name)
+	var question *ask
+	if value != "" {
+		where, ok := whereFields[lower]
+		if !ok {
+			where = index.InHeader
+		}
+		question = &ask{where, needle}
+	}
+	return pl.add("header "+lower+"\x00"+value, leaf{from: levelCached, to: levelParse, ask: question, test: func(p *probe) tri {
 		fields, ok := p.fields(name)
 		if !ok {
 			return unknown
@@ -155,9 +164,9 @@ func (pl *plan) textNode(headers bool, value string) *node {
 		return constant(true) // every text contains the empty string
 	}
 	t := &textLeaf{needle: index.NewNeedle(value), headers: headers}
-	l := leaf{from: levelText, to: levelText, text: t, test: func(*probe) tri { return unknown }}
+	l := leaf{from: levelText, to: levelText, text: t, test: func(*probe) tri { return unknown }, ask: &ask{index.InBody, t.needle}}
 	if headers {
-		l.from = levelCached
+		l.from, l.ask.where = levelCached, index.InText
 		l.test = func(p *probe) tri {
 			if p.facts() == nil {
 				return unknown

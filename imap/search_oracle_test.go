@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,25 @@ func testMailbox(t testing.TB) *maildir.Mailbox {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.Release)
+	testStores.Store(box, store)
 	return box
+}
+
+var testStores sync.Map // *maildir.Mailbox → *maildir.Store, for testIndex
+
+// testIndex makes a full-text index of what is in a testMailbox.
+func testIndex(t testing.TB, box *maildir.Mailbox) *index.Index {
+	t.Helper()
+	store, _ := testStores.Load(box)
+	x, err := index.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	if err := x.Update(t.Context(), index.Follower{Store: store.(*maildir.Store)}); err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 // put delivers messages that belong to mail and tells their UIDs.
@@ -78,6 +97,15 @@ func (s *session) mustSearch(t testing.TB, key wire.SearchKey, ret wire.SearchRe
 	uids, err := s.search(pl, searchReturn(ret, false))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.fullText == nil {
+		return uids
+	}
+	// Once more without the index.
+	without := *s
+	without.fullText = nil
+	if plain := without.mustSearch(t, key, ret); !slices.Equal(plain, uids) {
+		t.Fatalf("%s\nwith the index    %v\nwithout the index %v", showKey(key), uids, plain)
 	}
 	return uids
 }
@@ -354,6 +382,7 @@ func TestSearchOracle(t *testing.T) {
 	}
 	put(t, box, mail, raw)
 	s := searchSession(box)
+	s.fullText = testIndex(t, box)
 	for range 300 {
 		checkSearch(t, s, mail, randomKey(rng, 3, uint32(len(mail))))
 	}
@@ -417,6 +446,7 @@ func TestSearchCorpus(t *testing.T) {
 		return uidSetKey(1+rng.Uint32N(uint32(len(mail))), 1+rng.Uint32N(uint32(len(mail))))
 	}
 	s := searchSession(box)
+	s.fullText = testIndex(t, box)
 	for range 20 {
 		checkSearch(t, s, mail, and(or(leaf(), leaf()), or(negated(leaf()), and(leaf(), leaf()))))
 	}
@@ -427,6 +457,7 @@ func TestSearchGone(t *testing.T) {
 	box := testMailbox(t)
 	put(t, box, make([]known, 3), []string{"Subject: a\n\nsame text\n", "Subject: b\n\nsame text\n", "Subject: c\n\nsame text\n"})
 	s := searchSession(box)
+	s.fullText = testIndex(t, box)
 	if _, err := box.Expunge(context.Background(), []uint32{2}); err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,10 @@ type level uint8
 const (
 	levelRecord level = iota // sets, flags; sizes and dates when the record has them
 	levelFill                // sizes and dates
+	levelIndex               // what the full-text index knows
 	levelCached              // parsed facts, when they are in the cache
 	levelStat                // SAVEDATE: the file's inode
+	levelStored              // texts that the full-text index keeps
 	levelParse               // parsed facts and header fields, whatever it takes
 	levelText                // the message's text
 	levels
@@ -81,6 +83,7 @@ type leaf struct {
 	test     func(p *probe) tri // nil for texts
 	set      uidSet             // of a set leaf
 	text     *textLeaf          // of BODY and TEXT
+	ask      *ask               // what the full-text index may know
 }
 
 // textLeaf looks for needle in the body, and in all header fields too (TEXT).
@@ -98,6 +101,7 @@ type plan struct {
 	all    bool
 	modSeq bool // MODSEQ is among the keys
 	fixed  bool // what a message is asked never changes: no flags, no MODSEQ, no age
+	index  *indexed
 
 	view  *view
 	saved []uint32
@@ -114,20 +118,28 @@ func newPlan(key wire.SearchKey, v *view, keywords []string, saved []uint32) (*p
 		return nil, err
 	}
 	pl.root = pl.narrow(root)
+	pl.setLevels()
+	return pl, nil
+}
+
+// setLevels finds out which levels the leaves need.
+func (pl *plan) setLevels() {
 	var need [levels]bool
 	for _, l := range pl.leaves {
 		need[l.from], need[l.to] = true, true
 	}
+	if pl.index != nil {
+		need[levelStored] = true
+	}
+	pl.levels = pl.levels[:0]
 	for lv, needed := range need {
 		if needed {
 			pl.levels = append(pl.levels, level(lv))
 		}
 	}
-	return pl, nil
 }
 
-// narrow takes the sets that every match must be in out of the tree and makes them the candidates. A full-text index that knows a superset
-// of the messages that hold a text belongs here too: as one more set.
+// narrow takes the sets that every match must be in out of the tree and makes them the candidates.
 func (pl *plan) narrow(root *node) *node {
 	kids := []*node{root}
 	if root.op == opAnd {

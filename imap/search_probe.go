@@ -1,10 +1,12 @@
 package imap
 
 import (
+	"context"
 	"errors"
 	"os"
 	"time"
 
+	"roost/index"
 	"roost/maildir"
 	"roost/maildir/message"
 )
@@ -15,22 +17,27 @@ type probe struct {
 	pl    *plan
 	box   *maildir.Mailbox
 	metas *maildir.MetaReader
-	stop  func() bool // the client is gone
+	ctx   context.Context // ends when the client is gone
+	stop  func() bool     // it is
 	level level
 	known []tri // by leaf
 	recs  []maildir.Record
 
-	rec      *maildir.Record
-	meta     *message.Meta
-	looked   bool // in the cache
-	parsed   bool // meta, or the reason why it is nil, is final
-	file     *os.File
-	cacheFld []field // fields of meta.Header
-	cacheOK  bool
-	fileFld  []field // all fields
-	fileOK   bool
-	texts    textQuery
-	err      error // first failure to read a message, save that it is gone
+	rec       *maildir.Record
+	meta      *message.Meta
+	looked    bool // in the cache
+	doc       uint32
+	hasDoc    bool
+	docLooked bool // doc and hasDoc are set
+	stored    *index.Texts
+	parsed    bool // meta, or the reason why it is nil, is final
+	file      *os.File
+	cacheFld  []field // fields of meta.Header
+	cacheOK   bool
+	fileFld   []field // all fields
+	fileOK    bool
+	texts     textQuery
+	err       error // first failure to read a message, save that it is gone
 }
 
 // records returns the records of those uids (ascending) that exist, until the next call.
@@ -42,7 +49,7 @@ func (p *probe) records(uids []uint32) []maildir.Record {
 // begin goes on to a message.
 func (p *probe) begin(rec *maildir.Record) {
 	p.close()
-	p.rec, p.meta, p.looked, p.parsed = rec, nil, false, false
+	p.rec, p.meta, p.looked, p.parsed, p.docLooked = rec, nil, false, false, false
 	p.cacheOK, p.fileOK = false, false
 }
 
@@ -163,13 +170,7 @@ func (p *probe) readHeader(m *message.Meta) ([]byte, error) {
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	root := m.Message().Root
-	header := make([]byte, min(root.BodyOff-root.HeaderOff, int64(message.DefaultLimits.HeaderBytes)))
-	n, err := p.file.ReadAt(header, root.HeaderOff)
-	if n > 0 {
-		err = nil // the file was cut short: what is there is searched
-	}
-	return header[:n], err
+	return message.Header(p.file, m.Message())
 }
 
 // savedAt is SAVEDATE.

@@ -2,11 +2,13 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"roost/index/segment"
 	"roost/maildir"
 )
 
@@ -19,7 +21,7 @@ const workKeepalive = time.Second
 func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) bool) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	in := &inspection{pl: pl, box: s.view.box, n: n, fn: fn, stop: func() bool { return ctx.Err() != nil }}
+	in := &inspection{ctx: ctx, pl: pl, box: s.view.box, n: n, fn: fn, stop: func() bool { return ctx.Err() != nil }}
 	workers := 1
 	if reads {
 		workers = runtime.GOMAXPROCS(0)
@@ -44,6 +46,9 @@ func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) 
 			if err := s.ctx.Err(); err != nil {
 				return err
 			}
+			if errors.Is(in.err, segment.ErrDamaged) {
+				return in.err
+			}
 			if in.err != nil {
 				s.log.Error("cannot read a message", "mailbox", in.box.Name(), "cause", in.err)
 				return errUnreadable
@@ -61,6 +66,7 @@ func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) 
 
 // inspection is shared by the goroutines of one inspect.
 type inspection struct {
+	ctx  context.Context
 	pl   *plan
 	box  *maildir.Mailbox
 	n    int
@@ -77,7 +83,7 @@ type inspection struct {
 
 // work takes numbers until there are no more.
 func (in *inspection) work() {
-	p := &probe{pl: in.pl, box: in.box, metas: in.box.NewMetaReader(), stop: in.stop, known: make([]tri, len(in.pl.leaves))}
+	p := &probe{pl: in.pl, box: in.box, metas: in.box.NewMetaReader(), ctx: in.ctx, stop: in.stop, known: make([]tri, len(in.pl.leaves))}
 	defer p.metas.Close()
 	defer p.close()
 	for in.take(p) && p.err == nil {

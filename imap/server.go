@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"roost/imap/wire"
+	"roost/index"
 	"roost/internal/auth"
 	"roost/maildir"
 )
@@ -106,8 +107,8 @@ type Options struct {
 	Version  string      // of the program, for ID
 	TLS      *tls.Config // nil: no STARTTLS and no implicit TLS
 	Auth     auth.Authenticator
-	// Open opens the mail of a user; release gives it back.
-	Open func(*auth.User) (mail *maildir.Store, release func(), err error)
+	// Open opens the mail of a user and its full-text index, which may be nil; release gives them back.
+	Open func(*auth.User) (mail *maildir.Store, search *index.Index, release func(), err error)
 	// AllowPlaintext tells whether passwords may be sent without TLS from there.
 	AllowPlaintext func(remote netip.Addr) bool
 	Folders        []Folder

@@ -15,6 +15,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"roost/imap/wire"
+	"roost/index"
 	"roost/internal/auth"
 	"roost/internal/tlsconf"
 	"roost/maildir"
@@ -46,14 +47,15 @@ type session struct {
 	state     state
 	user      *auth.User
 	mail      *maildir.Store
-	release   func()    // gives mail back
-	off       *disabled // capabilities that are turned off
-	view      *view     // the selected mailbox, nil when none
-	polled    time.Time // when the directories were looked at last
-	rev2      bool      // ENABLE IMAP4rev2
-	condstore bool      // the client knows of mod-sequences (RFC 7162 §3.1)
-	qresync   bool      // ENABLE QRESYNC
-	notify    *notifier // nil before NOTIFY
+	fullText  *index.Index // nil: none
+	release   func()       // gives mail back
+	off       *disabled    // capabilities that are turned off
+	view      *view        // the selected mailbox, nil when none
+	polled    time.Time    // when the directories were looked at last
+	rev2      bool         // ENABLE IMAP4rev2
+	condstore bool         // the client knows of mod-sequences (RFC 7162 §3.1)
+	qresync   bool         // ENABLE QRESYNC
+	notify    *notifier    // nil before NOTIFY
 	annotated metadataNews
 	utf8      bool      // ENABLE UTF8=ACCEPT
 	saved     []uint32  // "$" (RFC 5182): UIDs ascending
@@ -267,13 +269,13 @@ func (s *session) login(u *auth.User) error {
 	if err := s.srv.enter(s, u.Name); err != nil {
 		return err
 	}
-	mail, release, err := s.srv.opt.Open(u)
+	mail, fullText, release, err := s.srv.opt.Open(u)
 	if err != nil {
 		s.srv.leave(s, u.Name)
 		s.log.Error("cannot open the mail of a user", "user", u.Name, "cause", err)
 		return no(goimap.ResponseCodeUnavailable, "Mail cannot be opened, ask the administrator to look at the log")
 	}
-	s.user, s.mail, s.release = u, mail, release
+	s.user, s.mail, s.fullText, s.release = u, mail, fullText, release
 	s.state = authenticated
 	s.mistakes = 0
 	s.rd.SetLimits(s.srv.opt.Limits.afterLogin(s.srv.memory))
@@ -292,7 +294,7 @@ func (s *session) logout() {
 	}
 	s.release()
 	s.srv.leave(s, s.user.Name)
-	s.user, s.mail, s.release, s.saved = nil, nil, nil, nil
+	s.user, s.mail, s.fullText, s.release, s.saved = nil, nil, nil, nil, nil
 	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
 	s.state, s.off, s.annotated = notAuthenticated, s.srv.off, metadataNews{}
 	s.log = s.logger("")

@@ -1,67 +1,305 @@
-// Package index answers whether a message's decoded text contains a needle, exactly as RFC 9051 §6.4.4 asks:
-// case-insensitive substrings of decoded text.
-//
-// Terms: a text is what is searched as a whole, such as one header field or one part of a message; a needle is what is looked for. Both are
-// folded (see Fold) and then compared octet by octet. No needle is found across two texts.
-//
-// Line ends are searched as they are decoded, CRLF; folded header fields are unfolded first. HTML is searched with its tags.
-//
-// Files: index.go what callers use, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length with constant memory.
-//
-// All functions may be called concurrently.
 package index
 
 import (
-	"bytes"
-	"io"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
-	"roost/maildir/message"
+	"golang.org/x/sys/unix"
+
+	"roost/index/segment"
+	"roost/maildir"
 )
 
-// Needle is a folded search string. The zero Needle is the empty string, which every text contains.
-type Needle struct{ folded []byte }
+// Index is the full-text index of one mail root. Its files may vanish or be damaged at any time: messages that are not indexed are searched all the
+// same, by reading them. Nil is an index that has nothing. Safe for concurrent use; Follow fills it.
+type Index struct {
+	dir  string
+	log  *slog.Logger
+	lock *os.File
 
-// NewNeedle folds s.
-func NewNeedle(s string) Needle { return Needle{[]byte(Fold(s))} }
-
-// MatchString reports whether text, folded, contains the needle.
-func (n Needle) MatchString(text string) bool { return n.match([]byte(text)) }
-
-// MatchHeader reports whether a raw header field (as message.Fields yields it), decoded and folded, contains the needle.
-func (n Needle) MatchHeader(raw []byte) bool {
-	if len(n.folded) == 0 {
-		return true
-	}
-	var buf [256]byte
-	return n.match(message.AppendFieldValue(buf[:0], raw))
+	mu    sync.RWMutex // protects what follows; readers copy it and retain the segments
+	segs  segment.Segments
+	boxes map[string]*box // by file name
 }
 
-func (n Needle) match(text []byte) bool {
-	if len(n.folded) == 0 {
-		return true
+// ErrInUse says that another process has the index open.
+var ErrInUse = errors.New("another process has this search index open")
+
+// Open opens the index in dir, which is made if it is not there. What cannot be read there is removed. Close it.
+func Open(dir string, log *slog.Logger) (*Index, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
-	var buf [256]byte
-	var f folder
-	return bytes.Contains(f.append(buf[:0], text), n.folded)
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
+	}
+	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}}
+	if err := x.load(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return x, nil
 }
 
-// MatchMessage looks for every needle in a message at once and sets found[i]. When headers[i] is set, the needle is looked for in
-// all header fields too (TEXT; names count, and the headers of parts), else in the body only (BODY, which the headers of embedded messages
-// are part of). It stops reading as soon as all are found, or stop, which is asked after every piece of some 32 KiB, says so. An error is one
-// of reading the file; then a needle not found may be there all the same.
-func MatchMessage(r io.ReaderAt, m *message.Message, needles []Needle, headers []bool, found []bool, stop func() bool) error {
-	s := newStream(needles, found, stop)
-	defer s.release()
-	s.look(nil)
-	s.look(headers)
-	if len(s.open) > 0 {
-		if err := message.Headers(r, m, s.text); err != nil {
-			return err
+// load opens the segments and clears away what a crash left.
+func (x *Index) load() error {
+	names, err := os.ReadDir(x.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		name := e.Name()
+		path := filepath.Join(x.dir, name)
+		switch {
+		case strings.HasSuffix(name, segment.Suffix):
+			s, err := segment.Open(path)
+			if errors.Is(err, segment.ErrDamaged) {
+				x.log.Warn("dropping a damaged part of the search index; it is built again", "file", path)
+				err = os.Remove(path)
+			}
+			if err != nil {
+				return err
+			}
+			if s != nil {
+				x.segs = append(x.segs, s)
+			}
+		case strings.HasSuffix(name, ".tmp"):
+			os.Remove(path)
 		}
 	}
-	s.look(nil)
-	if s.done() {
+	// A merge that was done before its sources were removed covers them.
+	slices.SortFunc(x.segs, func(a, b *segment.Segment) int {
+		if a.First() != b.First() {
+			return int(int64(a.First()) - int64(b.First()))
+		}
+		return int(int64(b.Last()) - int64(a.Last()))
+	})
+	kept := x.segs[:0]
+	for _, s := range x.segs {
+		if n := len(kept); n > 0 && s.First() <= kept[n-1].Last() {
+			s.Remove()
+			s.Release()
+			continue
+		}
+		kept = append(kept, s)
+	}
+	x.segs = kept
+	return nil
+}
+
+// Close closes the index; who still reads it may go on.
+func (x *Index) Close() error {
+	if x == nil {
 		return nil
 	}
-	return message.Text(r, m, s.text)
+	x.mu.Lock()
+	segs := x.segs
+	x.segs, x.boxes = nil, map[string]*box{}
+	x.mu.Unlock()
+	for _, s := range segs {
+		s.Release()
+	}
+	return x.lock.Close()
+}
+
+// box returns the box of that name.
+func (x *Index) box(name string) *box {
+	x.mu.RLock()
+	b := x.boxes[name]
+	x.mu.RUnlock()
+	if b != nil {
+		return b
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if b = x.boxes[name]; b == nil {
+		var err error
+		if b, err = loadBox(x.dir, name, x.segs); err != nil {
+			x.log.Warn("cannot read what of a mailbox is indexed", "file", b.path, "cause", err)
+		}
+		x.boxes[name] = b
+	}
+	return b
+}
+
+// Reader is what the index knows of one mailbox at one moment. Safe for concurrent use, but for Close.
+type Reader struct {
+	segs    segment.Segments
+	entries []entry
+}
+
+// Reader returns a reader for a mailbox; nil when nothing of it is indexed. Close it.
+func (x *Index) Reader(m *maildir.Mailbox) *Reader {
+	if x == nil {
+		return nil
+	}
+	guid, validity := m.Identity()
+	b := x.box(boxName(guid, validity))
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	// The entries are no newer than the segments.
+	r := &Reader{segs: slices.Clone(x.segs), entries: b.entries}
+	if len(r.entries) == 0 || len(r.segs) == 0 {
+		return nil
+	}
+	for _, s := range r.segs {
+		s.Retain()
+	}
+	return r
+}
+
+// Close ends the use of a reader.
+func (r *Reader) Close() {
+	if r == nil {
+		return
+	}
+	for _, s := range r.segs {
+		s.Release()
+	}
+	r.segs = nil
+}
+
+// Doc returns the document of a message; false when it is not indexed.
+func (r *Reader) Doc(uid uint32) (doc uint32, ok bool) {
+	i, ok := slices.BinarySearchFunc(r.entries, uid, func(e entry, uid uint32) int { return int(int64(e.uid) - int64(uid)) })
+	if !ok || r.segs.Lookup(r.entries[i].doc) == nil {
+		return 0, false
+	}
+	return r.entries[i].doc, true
+}
+
+// Docs calls fn for each of the UIDs, ascending, with its document.
+func (r *Reader) Docs(uids []uint32, fn func(uid, doc uint32, ok bool)) {
+	entries := r.entries
+	var seg *segment.Segment
+	for _, uid := range uids {
+		if len(entries) > 0 && entries[0].uid < uid {
+			if len(entries) > 1 && entries[1].uid >= uid {
+				entries = entries[1:]
+			} else {
+				i, _ := slices.BinarySearchFunc(entries, uid, func(e entry, uid uint32) int { return int(int64(e.uid) - int64(uid)) })
+				entries = entries[i:]
+			}
+		}
+		if len(entries) == 0 || entries[0].uid != uid {
+			fn(uid, 0, false)
+			continue
+		}
+		doc := entries[0].doc
+		if seg == nil || doc < seg.First() || doc > seg.Last() {
+			seg = r.segs.Lookup(doc)
+		}
+		fn(uid, doc, seg != nil)
+	}
+}
+
+// Where says in which texts to look: the body, the body and all headers (TEXT), or one header field.
+type Where uint8
+
+// Where to look.
+const (
+	InBody Where = iota
+	InText
+	InHeader // any header field, also of the parts: more than HEADER asks for, so nothing found there is sure
+	InSubject
+	InFrom
+	InTo
+	InCc
+	InBcc
+)
+
+var whereFields = [...][]segment.Field{
+	InBody: {segment.Body}, InText: {segment.Body, segment.Header}, InHeader: {segment.Header},
+	InSubject: {segment.Subject}, InFrom: {segment.From}, InTo: {segment.To}, InCc: {segment.Cc}, InBcc: {segment.Bcc},
+}
+
+// Hits is the answer to Find.
+type Hits struct {
+	hits segment.Hits
+}
+
+// Answer is what is known of a document: No, Yes, or Maybe, which has to be looked at.
+type Answer uint8
+
+// Answers.
+const (
+	No Answer = iota
+	Yes
+	Maybe
+)
+
+// Find looks for a needle, not an empty one, in all documents. The error is that of ctx, or says that the index is damaged.
+func (r *Reader) Find(ctx context.Context, where Where, n Needle) (*Hits, error) {
+	h, err := r.segs.Find(ctx, segment.NewQuery(n.folded), whereFields[where]...)
+	if where == InHeader {
+		h.Sure = false
+	}
+	return &Hits{h}, err
+}
+
+// Of tells of a document whether it contains the needle.
+func (h *Hits) Of(doc uint32) Answer {
+	switch {
+	case !h.hits.Maybe.Has(doc):
+		return No
+	case !h.hits.Sure, h.hits.Doubt != nil && h.hits.Doubt.Has(doc):
+		return Maybe
+	}
+	return Yes
+}
+
+// Texts looks into kept texts, quickest for documents in ascending order. For one goroutine.
+type Texts struct {
+	r    *Reader
+	read segment.TextReader
+}
+
+// Texts returns a reader of texts.
+func (r *Reader) Texts() *Texts { return &Texts{r: r} }
+
+// Contains decides for one document by its text; Maybe when that is not kept, or cannot be read.
+func (t *Texts) Contains(doc uint32, where Where, n Needle) Answer {
+	found, known, err := t.read.Contains(t.r.segs, doc, n.folded, where == InText)
+	switch {
+	case !known || err != nil:
+		return Maybe
+	case found:
+		return Yes
+	}
+	return No
+}
+
+// Drop forgets everything: the index was found to be damaged. Follow builds it again.
+func (x *Index) Drop(cause error) {
+	x.log.Warn("dropping the search index; it is built again", "dir", x.dir, "cause", cause)
+	x.mu.Lock()
+	segs := x.segs
+	x.segs, x.boxes = nil, map[string]*box{}
+	x.mu.Unlock()
+	for _, s := range segs {
+		s.Remove()
+		s.Release()
+	}
+	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
+	for _, f := range files {
+		if e := os.Remove(f); err == nil && !errors.Is(e, fs.ErrNotExist) {
+			err = e
+		}
+	}
+	if err != nil {
+		x.log.Warn("cannot clear a search index", "dir", x.dir, "cause", err)
+	}
 }

@@ -226,6 +226,13 @@ func (m *Mailbox) Status() Status {
 	return st
 }
 
+// Identity names the mailbox and its UIDs: what a UID stands for never changes as long as both stay. The GUID is 32 hex digits.
+func (m *Mailbox) Identity() (guid string, uidValidity uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hdr.GUID, m.hdr.Validity
+}
+
 // StatusSize is the sum of RFC822.SIZE; it may have to read files whose size is not known yet.
 func (m *Mailbox) StatusSize() (int64, error) {
 	var sum int64

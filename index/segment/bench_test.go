@@ -136,10 +136,10 @@ func BenchmarkAll(b *testing.B) {
 		build.Begin(ID{byte(i), byte(i >> 8), byte(i >> 16), 1})
 		build.Add(Header, header)
 		build.Text(Header, header)
-		build.EndText()
+		build.EndText(Header)
 		build.Add(Body, body)
 		build.Text(Body, body)
-		build.EndText()
+		build.EndText(Body)
 		if err := build.End(); err != nil {
 			b.Fatal(err)
 		}

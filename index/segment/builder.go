@@ -126,11 +126,12 @@ func (b *Builder) Text(f Field, piece []byte) {
 }
 
 // EndText ends a text.
-func (b *Builder) EndText() {
-	if b.kept {
-		b.text = append(b.text, textEnd)
-	}
+func (b *Builder) EndText(f Field) {
+	b.Text(f, []byte{textEnd})
 }
+
+// Opaque says that the terms of the document are not all that is in it: it is looked at in every search.
+func (b *Builder) Opaque() { b.heavy = true }
 
 // End ends the document.
 func (b *Builder) End() error {
@@ -142,7 +143,7 @@ func (b *Builder) End() error {
 		}
 		if b.texts == nil {
 			var err error
-			if b.texts, err = create(filepath.Join(b.dir, "texts")); err != nil {
+			if b.texts, err = create(filepath.Join(b.dir, fmt.Sprintf("%08x", b.first))); err != nil {
 				return err
 			}
 			b.blocks = textWriter{w: b.texts, at: b.texts.at}
@@ -237,7 +238,7 @@ func (d *docEntry) append(dst []byte) []byte {
 }
 
 // Name is the file name of a segment of these documents.
-func Name(first, last uint32) string { return fmt.Sprintf("%08x-%08x.seg", first, last) }
+func Name(first, last uint32) string { return fmt.Sprintf("%08x-%08x%s", first, last, Suffix) }
 
 // write sorts the terms and writes them with their documents.
 func (f *fieldBuilder) write(w *fieldWriter, field Field, first uint32) {

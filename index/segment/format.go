@@ -25,6 +25,9 @@ import (
 // magic ends with the version of format, tokenizer and folding together: what another version wrote is not read.
 const magic = "roostFT1"
 
+// Suffix ends the names of segments.
+const Suffix = ".seg"
+
 // jumpTerms is how many terms a jump passes over.
 const jumpTerms = 64
 

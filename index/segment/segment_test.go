@@ -80,10 +80,10 @@ func TestFind(t *testing.T) {
 			b.Begin(ID{byte(i), byte(i >> 8), 1})
 			b.Add(Header, h)
 			b.Text(Header, h)
-			b.EndText()
+			b.EndText(Header)
 			b.Add(Body, text)
 			b.Text(Body, text)
-			b.EndText()
+			b.EndText(Body)
 			if err := b.End(); err != nil {
 				t.Fatal(err)
 			}
@@ -190,7 +190,7 @@ func TestDamage(t *testing.T) {
 		text := c.text()
 		b.Add(Body, text)
 		b.Text(Body, text)
-		b.EndText()
+		b.EndText(Body)
 		if err := b.End(); err != nil {
 			t.Fatal(err)
 		}

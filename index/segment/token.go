@@ -204,3 +204,13 @@ func pairs(t []byte, emit func([]byte)) {
 		t, size = t[size:], second
 	}
 }
+
+// LastBlank returns how much of a text ends with a blank: a place where every term ends; 0 when there is none.
+func LastBlank(text []byte) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		if c := text[i]; c < utf8.RuneSelf && asciiClass[c] == blank {
+			return i + 1
+		}
+	}
+	return 0
+}

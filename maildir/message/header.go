@@ -1,6 +1,9 @@
 package message
 
-import "bytes"
+import (
+	"bytes"
+	"io"
+)
 
 // Fields iterates over the header lines in raw header bytes: name and the whole raw field including its line end(s). What is no field (a line
 // without colon or with nothing in front of it) is given with an empty name. It ends at an empty line.
@@ -94,4 +97,14 @@ func appendLower(dst, s []byte) []byte {
 		dst = append(dst, c)
 	}
 	return dst
+}
+
+// Header reads the header of a message, as far as DefaultLimits.HeaderBytes; less when the file was cut short.
+func Header(r io.ReaderAt, m *Message) ([]byte, error) {
+	header := make([]byte, min(m.Root.BodyOff-m.Root.HeaderOff, int64(DefaultLimits.HeaderBytes)))
+	n, err := r.ReadAt(header, m.Root.HeaderOff)
+	if n > 0 || err == io.EOF {
+		err = nil
+	}
+	return header[:n], err
 }

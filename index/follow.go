@@ -1,0 +1,486 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roost/index/segment"
+	"roost/maildir"
+)
+
+// DefaultMemory is what messages take at most before they are written.
+const DefaultMemory = 48 << 20
+
+const (
+	// lookEvery is how often mailboxes are looked at for new messages.
+	lookEvery = 3 * time.Second
+	// flushAfter is how long a message that was indexed waits at most to be found.
+	flushAfter = 2 * time.Second
+	// retryAfter is how long a message is left alone that could not be read.
+	retryAfter = 10 * time.Minute
+)
+
+// Follower keeps an index up to date with the mail root it is of: it looks what messages each mailbox has and adds those that the index does not
+// know. One that was moved or copied is known by its content, and not read again.
+type Follower struct {
+	Store *maildir.Store
+	// Memory is how many octets messages take that are not written yet; a document may go beyond by 32 MiB. 0: DefaultMemory.
+	Memory int
+	// Turn is held by who indexes: with a capacity of one, indexes of a process are built one at a time. Nil: no need to wait.
+	Turn chan struct{}
+	// Pause is how long a pass may be behind; tests make it shorter. 0: lookEvery.
+	Pause time.Duration
+
+	x     *Index
+	a     *adder
+	ids   map[uint64]uint32 // first octets of identities → documents; nil while there is nothing to do
+	named map[string]followed
+	fails map[failure]time.Time
+	added map[string][]entry // by box file name: not in the index yet
+	began time.Time          // when the first of them was added
+	state Progress
+	told  time.Time // when state was written
+}
+
+// followed is what is known of a mailbox of a name.
+type followed struct {
+	stamp maildir.Stamp
+	box   string
+}
+
+type failure struct {
+	box string
+	uid uint32
+}
+
+// Follow keeps x up to date until ctx ends. It works at a lower priority than the threads that serve clients. One at a time.
+func (x *Index) Follow(ctx context.Context, f Follower) {
+	runtime.LockOSThread() // and never unlocked: the thread, which is a nice one now, ends with the goroutine
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 10)
+	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, 1, 0, 2<<13|7) // this thread, best effort, last
+
+	f.begin(ctx, x)
+	defer f.forget()
+	wake := make(chan struct{}, 1)
+	defer f.Store.WaitTree(wake)()
+	pause := f.Pause
+	for {
+		err := f.pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if pause = f.Pause; err != nil {
+			f.forget()
+			if errors.Is(err, segment.ErrDamaged) {
+				x.Drop(err)
+			} else {
+				x.log.Warn("the search index cannot be written; searches read messages instead", "dir", x.dir, "cause", err)
+				pause += retryAfter / 10
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Update brings x up to date once, and returns when that is done.
+func (x *Index) Update(ctx context.Context, f Follower) error {
+	f.begin(ctx, x)
+	defer f.forget()
+	return f.pass(ctx)
+}
+
+func (f *Follower) begin(ctx context.Context, x *Index) {
+	f.x, f.named, f.fails, f.added = x, map[string]followed{}, map[failure]time.Time{}, map[string][]entry{}
+	if f.Pause == 0 {
+		f.Pause = lookEvery
+	}
+	if f.Memory == 0 {
+		f.Memory = DefaultMemory
+	}
+	f.a = &adder{stop: ctx.Err}
+}
+
+// forget drops what is not written.
+func (f *Follower) forget() {
+	if f.a.b != nil {
+		f.a.b.Close()
+	}
+	f.a.b, f.ids = nil, nil
+	clear(f.added)
+	clear(f.named)
+}
+
+// pass looks at all mailboxes once.
+func (f *Follower) pass(ctx context.Context) error {
+	if err := os.Remove(filepath.Join(f.x.dir, rebuildFile)); err == nil {
+		f.forget()
+		f.x.Drop(errors.New("asked for"))
+	}
+	infos, err := f.Store.List()
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	var todo []string
+	stamps := map[string]maildir.Stamp{}
+	for _, info := range infos {
+		if info.NoSelect {
+			continue
+		}
+		stamp, settled, err := f.Store.Stamp(info.Name)
+		if err != nil {
+			continue // gone, or not to be read: whoever opens it is told
+		}
+		names[info.Name] = true
+		if known, ok := f.named[info.Name]; !ok || known.stamp != stamp {
+			todo = append(todo, info.Name)
+		}
+		if settled {
+			stamps[info.Name] = stamp
+		}
+	}
+	if len(todo) == 0 && len(f.added) == 0 {
+		return nil
+	}
+	f.state.Mailboxes = len(names)
+	for i, name := range todo {
+		f.state.Waiting = len(todo) - i
+		m, err := f.Store.Open(name)
+		if err != nil {
+			continue // as above
+		}
+		box, err := f.catchUp(ctx, m)
+		m.Release()
+		if err != nil {
+			return err
+		}
+		if stamp, ok := stamps[name]; ok {
+			f.named[name] = followed{stamp, box}
+		}
+	}
+	f.state.Waiting = 0
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	maps.DeleteFunc(f.named, func(name string, _ followed) bool { return !names[name] })
+	if len(f.named) == len(names) {
+		f.sweep()
+	}
+	f.ids = nil
+	f.a.folded, f.a.in = nil, nil
+	f.tell(true)
+	return nil
+}
+
+// sweep removes what is known of mailboxes that are gone.
+func (f *Follower) sweep() {
+	there := map[string]bool{}
+	for _, b := range f.named {
+		there[b.box] = true
+	}
+	files, _ := filepath.Glob(filepath.Join(f.x.dir, "*"+boxSuffix))
+	for _, path := range files {
+		if name := filepath.Base(path); !there[name] {
+			f.x.mu.Lock()
+			delete(f.x.boxes, name)
+			f.x.mu.Unlock()
+			os.Remove(path)
+		}
+	}
+}
+
+// catchUp indexes what is new in a mailbox and returns the name of its box file.
+func (f *Follower) catchUp(ctx context.Context, m *maildir.Mailbox) (string, error) {
+	guid, validity := m.Identity()
+	boxName := boxName(guid, validity)
+	uids := m.UIDs()
+	f.x.prune(boxName, uids)
+	var missing []uint32
+	r := &Reader{entries: f.x.box(boxName).entries, segs: f.x.segments()}
+	r.Docs(uids, func(uid, _ uint32, ok bool) {
+		if !ok {
+			missing = append(missing, uid)
+		}
+	})
+	for _, s := range r.segs {
+		s.Release()
+	}
+	f.state.Messages, f.state.Indexed = len(uids), len(uids)-len(missing)
+	if len(missing) == 0 {
+		return boxName, nil
+	}
+	if f.ids == nil {
+		f.ids = f.x.identities()
+	}
+	metas := m.NewMetaReader()
+	defer metas.Close()
+	for _, uid := range missing {
+		if until, ok := f.fails[failure{boxName, uid}]; ok && time.Now().Before(until) {
+			continue
+		}
+		if err := f.message(ctx, m, metas, boxName, uid); err != nil {
+			return "", err
+		}
+		f.state.Indexed++
+		if f.a.b != nil && f.a.b.Size() > f.Memory || len(f.added) > 0 && time.Since(f.began) > flushAfter && f.pending() < len(missing)/50 {
+			if err := f.flush(ctx); err != nil {
+				return "", err
+			}
+		}
+		f.tell(false)
+	}
+	return boxName, nil
+}
+
+func (f *Follower) pending() int {
+	n := 0
+	for _, entries := range f.added {
+		n += len(entries)
+	}
+	return n
+}
+
+// message indexes one message. The error is one of the index; what is wrong with the message is recorded.
+func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maildir.MetaReader, box string, uid uint32) error {
+	if f.Turn != nil {
+		select {
+		case f.Turn <- struct{}{}:
+			defer func() { <-f.Turn }()
+		case <-ctx.Done():
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	meta := metas.Cached(uid)
+	if meta == nil {
+		var err error
+		if meta, err = m.Meta(uid); err != nil {
+			f.failed(m, box, uid, err)
+			return nil
+		}
+	}
+	key := idKey(segment.ID(meta.EmailID))
+	if doc, ok := f.ids[key]; ok {
+		f.note(box, uid, doc)
+		return nil
+	}
+	file, err := m.OpenMessage(uid)
+	if err != nil {
+		f.failed(m, box, uid, err)
+		return nil
+	}
+	defer file.Close()
+	if f.a.b == nil {
+		f.a.b = segment.NewBuilder(f.x.dir, f.x.nextDoc())
+	}
+	doc, err := f.a.add(meta.EmailID, file, meta)
+	var cause *unreadable
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &cause):
+		f.failed(m, box, uid, cause.error)
+		return nil
+	case err != nil:
+		return err
+	}
+	f.ids[key] = doc
+	f.note(box, uid, doc)
+	return nil
+}
+
+func (f *Follower) note(box string, uid, doc uint32) {
+	if len(f.added) == 0 {
+		f.began = time.Now()
+	}
+	f.added[box] = append(f.added[box], entry{uid, doc})
+}
+
+// failed leaves a message alone for a while.
+func (f *Follower) failed(m *maildir.Mailbox, box string, uid uint32, err error) {
+	if errors.Is(err, maildir.ErrGone) {
+		return
+	}
+	f.x.log.Info("cannot index a message; searches read it", "mailbox", m.Name(), "uid", uid, "cause", err)
+	f.fails[failure{box, uid}] = time.Now().Add(retryAfter)
+}
+
+// flush writes what was added and makes it known to readers, then merges segments.
+func (f *Follower) flush(ctx context.Context) error {
+	if len(f.added) == 0 {
+		return nil
+	}
+	var fresh *segment.Segment
+	if b := f.a.b; b != nil && b.Docs() > 0 {
+		path, err := b.Write()
+		if err != nil {
+			return err
+		}
+		f.a.b = nil
+		if fresh, err = segment.Open(path); err != nil {
+			return err
+		}
+	}
+	if err := f.x.publish(fresh, f.added); err != nil {
+		return err
+	}
+	clear(f.added)
+	return f.x.merge(ctx)
+}
+
+// publish adds a segment and entries.
+func (x *Index) publish(fresh *segment.Segment, added map[string][]entry) error {
+	for name := range added {
+		x.box(name) // loaded
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if fresh != nil {
+		x.segs = append(slices.Clip(x.segs), fresh)
+	}
+	var failed error
+	for name, entries := range added {
+		b := x.boxes[name].with(entries)
+		x.boxes[name] = b
+		if err := b.save(entries, x.segs); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// prune forgets the messages of a mailbox that are gone, once they are many.
+func (x *Index) prune(name string, uids []uint32) {
+	b := x.box(name)
+	if len(b.entries) < len(uids)+len(uids)/4+100 {
+		return
+	}
+	next := &box{path: b.path}
+	for _, e := range b.entries {
+		if _, ok := slices.BinarySearch(uids, e.uid); ok {
+			next.entries = append(next.entries, e)
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.boxes[name] == b {
+		x.boxes[name] = next // the file is written anew with the next batch
+	}
+}
+
+// segments returns the segments, retained.
+func (x *Index) segments() segment.Segments {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	segs := slices.Clone(x.segs)
+	for _, s := range segs {
+		s.Retain()
+	}
+	return segs
+}
+
+// nextDoc is a number that no document has.
+func (x *Index) nextDoc() uint32 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if n := len(x.segs); n > 0 {
+		return x.segs[n-1].Last() + 1
+	}
+	return 1
+}
+
+// identities are all documents by content.
+func (x *Index) identities() map[uint64]uint32 {
+	ids := map[uint64]uint32{}
+	for _, s := range x.segments() {
+		s.Each(func(doc uint32, id segment.ID) { ids[idKey(id)] = doc })
+		s.Release()
+	}
+	return ids
+}
+
+// idKey is half of an identity: two messages of one user that share it are not to be expected before there are billions.
+func idKey(id segment.ID) (k uint64) {
+	for _, b := range id[:8] {
+		k = k<<8 | uint64(b)
+	}
+	return k
+}
+
+// merge joins segments where there are too many.
+func (x *Index) merge(ctx context.Context) error {
+	for {
+		segs := x.segments()
+		release := func() {
+			for _, s := range segs {
+				s.Release()
+			}
+		}
+		lo := segment.Due(segs)
+		if lo == len(segs) {
+			release()
+			return nil
+		}
+		path, err := segment.Merge(x.dir, segs[lo:], x.wanted(), ctx.Err)
+		release()
+		if err != nil {
+			return err
+		}
+		var merged segment.Segments
+		if path != "" {
+			s, err := segment.Open(path)
+			if err != nil {
+				return err
+			}
+			merged = segment.Segments{s}
+		}
+		x.mu.Lock()
+		old := x.segs[lo:]
+		x.segs = append(slices.Clone(x.segs[:lo]), merged...)
+		x.mu.Unlock()
+		for _, s := range old {
+			if s.Path() != path {
+				s.Remove()
+			}
+			s.Release()
+		}
+	}
+}
+
+// wanted tells which documents are messages of some mailbox. Everything is wanted as long as not all mailboxes are known.
+func (x *Index) wanted() func(doc uint32) bool {
+	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
+	if err != nil {
+		return func(uint32) bool { return true }
+	}
+	for _, path := range files {
+		x.box(filepath.Base(path))
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var docs []uint32
+	for _, b := range x.boxes {
+		for _, e := range b.entries {
+			docs = append(docs, e.doc)
+		}
+	}
+	slices.Sort(docs)
+	return func(doc uint32) bool {
+		_, ok := slices.BinarySearch(docs, doc)
+		return ok
+	}
+}

@@ -1,0 +1,68 @@
+package index
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Progress is what an index says of itself, for people. It lies in a file beside the index.
+type Progress struct {
+	Updated   time.Time `json:"updated"`
+	Documents int       `json:"documents"` // different messages
+	Octets    int64     `json:"octets"`    // on disk
+	Mailboxes int       `json:"mailboxes"`
+	Waiting   int       `json:"waiting"`  // mailboxes that have to be looked at
+	Messages  int       `json:"messages"` // of the mailbox that is being looked at
+	Indexed   int       `json:"indexed"`  // of them
+}
+
+const (
+	progressFile = "progress"
+	// rebuildFile asks the process that has the index to build it anew.
+	rebuildFile = "rebuild"
+	// tellEvery is how often progress is written.
+	tellEvery = time.Second
+)
+
+// ReadProgress returns what the index in dir says of itself; fs.ErrNotExist when there is none.
+func ReadProgress(dir string) (p Progress, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, progressFile))
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	return p, err
+}
+
+// AskRebuild asks the process that has the index in dir open to build it anew.
+func AskRebuild(dir string) error { return os.WriteFile(filepath.Join(dir, rebuildFile), nil, 0o600) }
+
+// tell writes progress, if it is time or at the end of a pass. Nobody depends on it.
+func (f *Follower) tell(end bool) {
+	now := time.Now()
+	if !end && now.Sub(f.told) < tellEvery {
+		return
+	}
+	f.told, f.state.Updated = now, now
+	f.state.Documents, f.state.Octets = 0, 0
+	for _, s := range f.x.segments() {
+		f.state.Documents += s.Docs()
+		f.state.Octets += s.Size()
+		s.Release()
+	}
+	if f.a.b != nil {
+		f.state.Documents += f.a.b.Docs()
+	}
+	text, err := json.Marshal(f.state)
+	path := filepath.Join(f.x.dir, progressFile)
+	if err == nil {
+		err = os.WriteFile(path+".tmp", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil {
+		f.x.log.Debug("cannot write the progress of a search index", "file", path, "cause", err)
+	}
+}
