@@ -26,12 +26,15 @@ roost/internal/cli
 	roost/internal/config                     reads the configuration file
 	roost/internal/serve                      serve and check
 	roost/internal/tlsconf                    shows the certificate's fingerprint
+	roost/index                               index status
 	github.com/alecthomas/kong                flags, arguments, help
+	github.com/schollz/progressbar            index rebuild
 	golang.org/x/sys                          signals
 	golang.org/x/term                         passwords without echo
 
 roost/internal/serve
 	roost/imap                                is what is served
+	roost/index                               opens and fills indexes
 	roost/internal/auth                       users
 	roost/internal/config                     what to serve
 	roost/internal/sandbox                    gives up the rest of the file system
@@ -65,7 +68,8 @@ roost/internal/inflate
 
 roost/imap
 	roost/imap/wire                           reads commands, writes responses
-	roost/index                               matches text as the index will
+	roost/index                               matches text, knows where it is
+	roost/index/segment                       what a damaged index says
 	roost/internal/auth                       logins
 	roost/internal/inflate                    COMPRESS: what clients send
 	roost/internal/tlsconf                    channel binding of a connection
@@ -80,8 +84,14 @@ roost/imap/wire
 	golang.org/x/text                         charsets of SEARCH
 
 roost/index
+	roost/index/segment                       the inverted index
+	roost/maildir                             what mailboxes have
 	roost/maildir/message                     the text of a message
+	golang.org/x/sys                          lock of an index, priority of who fills it
 	golang.org/x/text                         normal forms
+
+roost/index/segment
+	github.com/klauspost/compress             zstd of texts
 
 roost/maildir
 	roost/internal/utf7                       names on disk

@@ -38,6 +38,8 @@ type Follower struct {
 	Turn chan struct{}
 	// Pause is how long a pass may be behind; tests make it shorter. 0: lookEvery.
 	Pause time.Duration
+	// Told, if set, is told the progress now and then.
+	Told func(Progress)
 
 	x     *Index
 	a     *adder
@@ -76,6 +78,9 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 		err := f.pass(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if err == nil {
+			x.caughtUp.Do(func() { close(x.ready) })
 		}
 		if pause = f.Pause; err != nil {
 			f.forget()
@@ -127,7 +132,8 @@ func (f *Follower) forget() {
 func (f *Follower) pass(ctx context.Context) error {
 	if err := os.Remove(filepath.Join(f.x.dir, rebuildFile)); err == nil {
 		f.forget()
-		f.x.Drop(errors.New("asked for"))
+		f.x.log.Info("building the search index anew, as asked", "dir", f.x.dir)
+		f.x.Clear()
 	}
 	infos, err := f.Store.List()
 	if err != nil {

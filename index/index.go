@@ -25,6 +25,9 @@ type Index struct {
 	log  *slog.Logger
 	lock *os.File
 
+	ready    chan struct{} // closed after the first pass of Follow
+	caughtUp sync.Once     // closes it
+
 	mu    sync.RWMutex // protects what follows; readers copy it and retain the segments
 	segs  segment.Segments
 	boxes map[string]*box // by file name
@@ -46,7 +49,7 @@ func Open(dir string, log *slog.Logger) (*Index, error) {
 		lock.Close()
 		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
-	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}}
+	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}, ready: make(chan struct{})}
 	if err := x.load(); err != nil {
 		lock.Close()
 		return nil, err
@@ -98,6 +101,14 @@ func (x *Index) load() error {
 	}
 	x.segs = kept
 	return nil
+}
+
+// Wait waits until Follow has been through all mailboxes once, or ctx ends.
+func (x *Index) Wait(ctx context.Context) {
+	select {
+	case <-x.ready:
+	case <-ctx.Done():
+	}
 }
 
 // Close closes the index; who still reads it may go on.
@@ -282,9 +293,14 @@ func (t *Texts) Contains(doc uint32, where Where, n Needle) Answer {
 	return No
 }
 
-// Drop forgets everything: the index was found to be damaged. Follow builds it again.
+// Drop is Clear, because the index was found to be damaged.
 func (x *Index) Drop(cause error) {
 	x.log.Warn("dropping the search index; it is built again", "dir", x.dir, "cause", cause)
+	x.Clear()
+}
+
+// Clear forgets everything; Follow builds it again.
+func (x *Index) Clear() {
 	x.mu.Lock()
 	segs := x.segs
 	x.segs, x.boxes = nil, map[string]*box{}

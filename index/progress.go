@@ -38,6 +38,12 @@ func ReadProgress(dir string) (p Progress, err error) {
 // AskRebuild asks the process that has the index in dir open to build it anew.
 func AskRebuild(dir string) error { return os.WriteFile(filepath.Join(dir, rebuildFile), nil, 0o600) }
 
+// RebuildAsked tells whether what AskRebuild asked for has not begun.
+func RebuildAsked(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, rebuildFile))
+	return err == nil
+}
+
 // tell writes progress, if it is time or at the end of a pass. Nobody depends on it.
 func (f *Follower) tell(end bool) {
 	now := time.Now()
@@ -53,6 +59,9 @@ func (f *Follower) tell(end bool) {
 	}
 	if f.a.b != nil {
 		f.state.Documents += f.a.b.Docs()
+	}
+	if f.Told != nil {
+		f.Told(f.state)
 	}
 	text, err := json.Marshal(f.state)
 	path := filepath.Join(f.x.dir, progressFile)

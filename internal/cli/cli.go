@@ -3,7 +3,7 @@
 // Standard output carries what was asked for; errors are one line on standard error each, "roost: what, and how to mend it". Exit status 0 is
 // success, 1 a failure, 2 a mistake in the command line.
 //
-// Files: cli.go commands and errors; serve.go, check.go, user.go and version.go one command each; prompt.go passwords.
+// Files: cli.go commands and errors; serve.go, check.go, index.go, user.go and version.go one command each; prompt.go passwords.
 package cli
 
 import (
@@ -34,6 +34,7 @@ Help on a command: roost serve --help`
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Serve one Maildir, or the users of a configuration."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, or what it would serve."`
+	Index   indexCmd   `cmd:"" help:"Look after search indexes."`
 	User    userCmd    `cmd:"" help:"Add users to the passwd-file, change their passwords, list and remove them."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -60,6 +60,9 @@ func (c *Config) Check() Problems {
 	k.mail()
 	k.auth()
 	k.limits()
+	if m := c.Search.Memory; m < 8<<20 || m > 1<<30 {
+		k.problem("search.memory", "must be between 8 MiB and 1 GiB")
+	}
 	for _, dir := range c.Sandbox.Paths {
 		k.absolute("sandbox.paths", dir)
 	}

@@ -19,6 +19,7 @@ type Config struct {
 	Mail     Mail    `toml:"mail"`
 	Auth     Auth    `toml:"auth"`
 	Limits   Limits  `toml:"limits"`
+	Search   Search  `toml:"search"`
 	Sandbox  Sandbox `toml:"sandbox"`
 	Log      Log     `toml:"log"`
 
@@ -89,6 +90,12 @@ type Limits struct {
 	WriteTime             Duration `toml:"write_time"`
 }
 
+// Search says how searches are made fast.
+type Search struct {
+	Enabled bool `toml:"enabled"` // there is a full-text index
+	Memory  Size `toml:"memory"`  // that filling it may take
+}
+
 // Sandbox says what the process keeps of the file system when it serves.
 type Sandbox struct {
 	Landlock bool    `toml:"landlock"`
@@ -126,6 +133,7 @@ func Default() *Config {
 			MetadataValue: 64 << 10, MetadataEntries: 100,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
+		Search:  Search{Enabled: true, Memory: 48 << 20},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
 		Log:     Log{Level: "info", Format: "text"},
 

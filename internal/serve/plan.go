@@ -120,7 +120,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 		o, err := locate(&c.Mail, &c.Limits, u)
 		o.Budget = p.budget
 		return o, err
-	}, log)
+	}, p.search(), log)
 	return p, nil
 }
 
@@ -181,22 +181,43 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 		}
 	}
 	p.Auth = auth.NewSingle(p.User, p.Password, authOptions(c, p, key))
-	options := maildir.Options{
-		Root: root, Separator: c.Mail.SeparatorByte(), State: filepath.Join(o.State, "mail"), Create: true, MaxKeywords: c.Limits.Keywords, MaxMetadata: c.Limits.MetadataEntries,
-		Budget: p.budget,
-	}
-	if c.Mail.Layout == "fs" {
-		options.Layout = maildir.FS
-	}
-	p.Stores = NewStores(func(*auth.User) (maildir.Options, error) { return options, nil }, log)
+	options := singleOptions(root, o.State)
+	options.Budget = p.budget
+	p.Stores = NewStores(func(*auth.User) (maildir.Options, error) { return options, nil }, p.search(), log)
 	// Open it once now: what is wrong with the Maildir is said here, not to the first mail program.
-	_, release, err := p.Stores.Open(&auth.User{Name: p.User})
+	_, _, release, err := p.Stores.Open(&auth.User{Name: p.User})
 	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	release()
 	return p, nil
+}
+
+// singleOptions are those of a Maildir that is served without a configuration.
+func singleOptions(root, state string) maildir.Options {
+	c := config.Default()
+	c.Mail.Layout = layoutOf(root)
+	o := maildir.Options{
+		Root: root, Separator: c.Mail.SeparatorByte(), State: filepath.Join(state, "mail"), Create: true,
+		MaxKeywords: c.Limits.Keywords, MaxMetadata: c.Limits.MetadataEntries,
+	}
+	if c.Mail.Layout == "fs" {
+		o.Layout = maildir.FS
+	}
+	return o
+}
+
+func (p *Plan) search() Search {
+	return Search{Enabled: p.Config.Search.Enabled, Memory: int(p.Config.Search.Memory)}
+}
+
+// users are all who have mail here.
+func (p *Plan) users() []*auth.User {
+	if p.Maildir != "" {
+		return []*auth.User{{Name: p.User}}
+	}
+	return p.Auth.Users()
 }
 
 func loginName() (string, error) {

@@ -123,6 +123,11 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 	}
 	ready()
 	manager.Ready(status())
+	indexing := make(chan struct{})
+	go func() {
+		defer close(indexing)
+		p.Stores.IndexAll(ctx, p.users())
+	}()
 	for running := true; running; {
 		select {
 		case <-hup:
@@ -151,7 +156,7 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 		p.Log.Warn("some sessions did not end in time", "err", serr)
 	}
 	closed := make(chan struct{})
-	go func() { p.Stores.Close(); close(closed) }()
+	go func() { <-indexing; p.Stores.Close(); close(closed) }()
 	select {
 	case <-closed:
 	case <-time.After(time.Second):

@@ -76,7 +76,7 @@ func newStores(t *testing.T) *Stores {
 			return maildir.Options{}, errors.New("nowhere")
 		}
 		return maildir.Options{Root: filepath.Join(dir, u.Name), State: filepath.Join(dir, "state", u.Name), Separator: '.', Create: u.Name != "absent"}, nil
-	}, quiet)
+	}, Search{Enabled: true}, quiet)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -84,15 +84,15 @@ func newStores(t *testing.T) *Stores {
 func TestStoresAreShared(t *testing.T) {
 	s := newStores(t)
 	alice, bob := &auth.User{Name: "alice"}, &auth.User{Name: "bob"}
-	a, releaseA, err := s.Open(alice)
+	a, xa, releaseA, err := s.Open(alice)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, releaseB, err := s.Open(alice)
-	if err != nil || a != b {
+	b, xb, releaseB, err := s.Open(alice)
+	if err != nil || a != b || xa == nil || xa != xb {
 		t.Errorf("one user has two mail roots: %v", err)
 	}
-	c, releaseC, err := s.Open(bob)
+	c, _, releaseC, err := s.Open(bob)
 	if err != nil || c == a {
 		t.Errorf("two users share a mail root: %v", err)
 	}
@@ -103,21 +103,21 @@ func TestStoresAreShared(t *testing.T) {
 	}
 	releaseB()
 	releaseC()
-	d, release, err := s.Open(alice)
+	d, _, release, err := s.Open(alice)
 	if err != nil || d != a {
 		t.Errorf("not kept warm: %v", err)
 	}
 	release()
 	for _, name := range []string{"nobody", "absent"} {
-		if _, _, err := s.Open(&auth.User{Name: name}); err == nil {
+		if _, _, _, err := s.Open(&auth.User{Name: name}); err == nil {
 			t.Errorf("%s has mail", name)
 		}
-		if _, _, err := s.Open(&auth.User{Name: name}); err == nil {
+		if _, _, _, err := s.Open(&auth.User{Name: name}); err == nil {
 			t.Errorf("%s has mail at the second try", name)
 		}
 	}
 	s.Close()
-	if _, _, err := s.Open(alice); err != errStopping {
+	if _, _, _, err := s.Open(alice); err != errStopping {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -129,7 +129,7 @@ func TestStoresCloseWhenIdle(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 30 {
-				store, release, err := s.Open(&auth.User{Name: "alice"})
+				store, _, release, err := s.Open(&auth.User{Name: "alice"})
 				if err != nil {
 					t.Error(err)
 					return

@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
+	"roost/index"
 	"roost/internal/auth"
 	"roost/maildir"
 )
@@ -16,11 +19,13 @@ const keepWarm = 2 * time.Minute
 
 var errStopping = errors.New("the server is stopping")
 
-// Stores shares one open mail root among all sessions of its users. Safe for concurrent use.
+// Stores shares one open mail root, and its full-text index, among all sessions of its users. Safe for concurrent use.
 type Stores struct {
 	locate func(*auth.User) (maildir.Options, error)
+	search Search
 	log    *slog.Logger
 	warm   time.Duration
+	turn   chan struct{} // held by the index that is being filled
 
 	mu      sync.Mutex // protects the rest and the counters; never held while a root is opened or closed
 	open    map[string]*shared
@@ -33,26 +38,63 @@ type shared struct {
 	ready chan struct{} // closed when store and err are set
 	store *maildir.Store
 	err   error
-	refs  int
-	timer *time.Timer   // runs while refs is 0
-	gone  chan struct{} // closed when the store is closed
+
+	index  *index.Index // nil: none
+	finish func()       // ends filling it
+	refs   int
+	timer  *time.Timer   // runs while refs is 0
+	gone   chan struct{} // closed when the store is closed
+}
+
+// Search says whether mail roots have full-text indexes, and how much memory filling one takes, in octets; 0: the default.
+type Search struct {
+	Enabled bool
+	Memory  int
 }
 
 // NewStores makes a registry that finds mail by locate.
-func NewStores(locate func(*auth.User) (maildir.Options, error), log *slog.Logger) *Stores {
-	return &Stores{locate: locate, log: log, warm: keepWarm, open: map[string]*shared{}}
+func NewStores(locate func(*auth.User) (maildir.Options, error), search Search, log *slog.Logger) *Stores {
+	return &Stores{locate: locate, search: search, log: log, warm: keepWarm, turn: make(chan struct{}, 1), open: map[string]*shared{}}
 }
 
-// Open gives the user's mail root; release must be called once when the session is over.
-func (s *Stores) Open(u *auth.User) (store *maildir.Store, release func(), err error) {
+// Open gives the user's mail root and its index, nil when there is none; release must be called once when the session is over.
+func (s *Stores) Open(u *auth.User) (store *maildir.Store, search *index.Index, release func(), err error) {
+	sh, err := s.share(u)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return sh.store, sh.index, sync.OnceFunc(func() { s.release(sh) }), nil
+}
+
+// IndexAll brings the indexes of all users up to date, one after another, until ctx ends. That of a user who is logged in has its own follower.
+func (s *Stores) IndexAll(ctx context.Context, users []*auth.User) {
+	if !s.search.Enabled {
+		return
+	}
+	for _, u := range users {
+		sh, err := s.share(u)
+		if err != nil {
+			continue // the log says so when the user logs in
+		}
+		if sh.index != nil {
+			sh.index.Wait(ctx)
+		}
+		s.release(sh)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (s *Stores) share(u *auth.User) (*shared, error) {
 	o, err := s.locate(u)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for {
 		sh, mine, wait, err := s.claim(o.Root)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if wait != nil { // it is being closed
 			<-wait
@@ -62,15 +104,43 @@ func (s *Stores) Open(u *auth.User) (store *maildir.Store, release func(), err e
 			if sh.err = os.MkdirAll(o.State, 0o700); sh.err == nil {
 				sh.store, sh.err = maildir.OpenStore(o)
 			}
+			if sh.err == nil && s.search.Enabled {
+				s.openIndex(sh, filepath.Join(o.State, indexDir))
+			}
 			close(sh.ready)
 		}
 		<-sh.ready
 		if sh.err != nil {
 			s.drop(sh)
-			return nil, nil, sh.err
+			return nil, sh.err
 		}
-		var once sync.Once
-		return sh.store, func() { once.Do(func() { s.release(sh) }) }, nil
+		return sh, nil
+	}
+}
+
+// indexDir is the index of a mail root in its state directory.
+const indexDir = "search"
+
+// openIndex opens the index of a mail root that has just been opened, and begins to fill it. Without one, searches read messages.
+func (s *Stores) openIndex(sh *shared, dir string) {
+	x, err := index.Open(dir, s.log)
+	if err != nil {
+		s.log.Warn("no search index; searches read messages instead", "maildir", sh.key, "cause", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		x.Follow(ctx, index.Follower{Store: sh.store, Memory: s.search.Memory, Turn: s.turn})
+	}()
+	sh.index = x
+	sh.finish = func() {
+		cancel()
+		<-done
+		if err := x.Close(); err != nil {
+			s.log.Warn("closing a search index", "dir", dir, "cause", err)
+		}
 	}
 }
 
@@ -125,6 +195,9 @@ func (s *Stores) expire(sh *shared) {
 }
 
 func (s *Stores) shut(sh *shared) {
+	if sh.finish != nil {
+		sh.finish()
+	}
 	if err := sh.store.Close(); err != nil {
 		s.log.Error("closing a mail root", "maildir", sh.key, "err", err)
 	}
