@@ -73,7 +73,6 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 	defer f.forget()
 	wake := make(chan struct{}, 1)
 	defer f.Store.WaitTree(wake)()
-	pause := f.Pause
 	for {
 		err := f.pass(ctx)
 		if ctx.Err() != nil {
@@ -82,7 +81,8 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 		if err == nil {
 			x.caughtUp.Do(func() { close(x.ready) })
 		}
-		if pause = f.Pause; err != nil {
+		pause := f.Pause
+		if err != nil {
 			f.forget()
 			if errors.Is(err, segment.ErrDamaged) {
 				x.Drop(err)
