@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -129,8 +130,14 @@ func (d *Delivery) stageOne(it *item) error {
 }
 
 // MoveTo is CopyTo followed by removing the sources that were copied: a message is never in neither place, after a crash in one only, and once
-// this returns also after a loss of power.
+// this returns also after a loss of power. Of those who move a message away at the same time one succeeds; to the others it is gone.
 func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pair, error) {
+	select {
+	case m.moving <- struct{}{}:
+		defer func() { <-m.moving }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	pairs, intent, err := m.copyTo(ctx, uids, dst, true)
 	if err != nil {
 		return nil, err
@@ -140,6 +147,21 @@ func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 	for i, p := range pairs {
 		gone[i] = p.Src
 	}
-	_, err = m.expunge(context.WithoutCancel(ctx), gone, true)
+	ctx = context.WithoutCancel(ctx)
+	moved, err := m.expunge(ctx, gone, true)
+	if err != nil || len(moved) == len(pairs) {
+		return pairs, err
+	}
+	// Another program moved or removed some of them meanwhile: the copies would be one too many.
+	slices.Sort(moved)
+	var extra []uint32
+	pairs = slices.DeleteFunc(pairs, func(p Pair) bool {
+		if _, ok := slices.BinarySearch(moved, p.Src); ok {
+			return false
+		}
+		extra = append(extra, p.Dst)
+		return true
+	})
+	_, err = dst.Expunge(ctx, extra)
 	return pairs, err
 }

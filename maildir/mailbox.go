@@ -24,6 +24,10 @@ type Mailbox struct {
 	// dovecot-uidlist.lock and before mu. A channel, so that waiting for it can be given up.
 	write chan struct{}
 
+	// moving is held, as write is, by who moves messages away: copying them and removing them are two steps. It comes before write, and
+	// nobody who holds it waits for that of another mailbox.
+	moving chan struct{}
+
 	// commits gathers deliveries that wait for write, so that one lock and one fsync serve all of them (deliver.go).
 	commits struct {
 		sync.Mutex

@@ -676,3 +676,56 @@ func TestNoMessages(t *testing.T) {
 	os.Remove(filepath.Join(cur, "dir"))
 	os.Remove(filepath.Join(cur, "1.link.h:2,"))
 }
+
+// TestMovesAtOnce: a message that several clients move away at the same time, back and forth too, is there once.
+func TestMovesAtOnce(t *testing.T) {
+	b := newBox(t)
+	const n = 20
+	for i := range n {
+		b.put("cur", fmt.Sprintf("%d.M1P1.host:2,", 1000+i), fmt.Sprintf("Subject: %d\n\nx\n", i))
+	}
+	b.check()
+	boxes := []*Mailbox{b.Mailbox}
+	for _, name := range []string{"A", "B"} {
+		if err := b.store.Create(name); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.store.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Release()
+		boxes = append(boxes, m)
+	}
+	var wg sync.WaitGroup
+	for w := range 6 {
+		wg.Go(func() {
+			for i := range 40 {
+				from, to := boxes[(w+i)%3], boxes[(w+i+1+w%2)%3]
+				if _, err := from.MoveTo(bg, from.UIDs(), to); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total, bodies := 0, map[string]bool{}
+	for _, m := range boxes {
+		for _, uid := range m.UIDs() {
+			f, err := m.OpenMessage(uid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(f)
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			total++
+			bodies[string(text)] = true
+		}
+	}
+	if total != n || len(bodies) != n {
+		t.Errorf("%d messages, %d different ones, of %d", total, len(bodies), n)
+	}
+}

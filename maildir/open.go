@@ -42,7 +42,7 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		}
 		first := m == nil
 		if first {
-			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), name: name, storage: storage,
+			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), moving: make(chan struct{}, 1), name: name, storage: storage,
 				recs: newRecords(), pending: map[string]listed{}, dead: map[string]uint32{}, loaded: make(chan struct{})}
 			m.name = s.canonicalName(name)
 			m.keywords.index()
