@@ -162,14 +162,19 @@ func (u *update) keywordSet(names []string, create bool) (set Keywords, err erro
 	for len(letters) > 0 && letters[len(letters)-1] == "" {
 		letters = letters[:len(letters)-1] // room that only slots beyond the letters made
 	}
-	total := len(m.keywords.slots)
+	var unknown []string
+	seen := map[string]bool{}
 	for _, name := range names {
-		if _, known := m.keywords.slots[asciiLower(name)]; known || !create {
+		lower := asciiLower(name)
+		if _, known := m.keywords.slots[lower]; known || !create || seen[lower] {
 			continue
 		}
-		if total++; total > m.maxKeywords() || len(name) > maxKeywordLen {
-			return Keywords{}, ErrLimit
+		unknown, seen[lower] = append(unknown, name), true
+		if len(m.keywords.slots)+len(unknown) > m.maxKeywords() || len(name) > maxKeywordLen {
+			return Keywords{}, ErrLimit // before any of them is known
 		}
+	}
+	for _, name := range unknown {
 		if len(letters) < firstMore {
 			letters = append(letters, name)
 			fresh = append(fresh, name)

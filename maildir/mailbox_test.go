@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -727,5 +728,26 @@ func TestMovesAtOnce(t *testing.T) {
 	}
 	if total != n || len(bodies) != n {
 		t.Errorf("%d messages, %d different ones, of %d", total, len(bodies), n)
+	}
+}
+
+// TestTooManyKeywords: a change that brings too many keywords leaves none of them behind.
+func TestTooManyKeywords(t *testing.T) {
+	b := newBox(t)
+	b.put("cur", "1000.M1P1.host:2,", "Subject: x\n\nx\n")
+	b.check()
+	var names []string
+	for i := range defaultMaxKeywords + 1 {
+		names = append(names, fmt.Sprint("k", i))
+	}
+	uids := b.UIDs()
+	if _, _, err := b.SetFlags(bg, uids, FlagChange{Op: Add, Keywords: names}); !errors.Is(err, ErrLimit) {
+		t.Fatalf("%v, want ErrLimit", err)
+	}
+	if _, _, err := b.SetFlags(bg, uids, FlagChange{Op: Add, Keywords: []string{"$Forwarded", "$FORWARDED"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.KeywordNames(); !slices.Equal(got, []string{"$Forwarded"}) {
+		t.Errorf("keywords %q", got)
 	}
 }
