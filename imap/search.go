@@ -118,6 +118,9 @@ func (s *session) scan(pl *plan, cands []uint32, order scanOrder) ([]uint32, err
 	if !reads {
 		sc.size = scanChunk
 	}
+	if pl.index != nil { // texts are kept by the block, and a block is better unpacked by one goroutine
+		sc.size = min(max(len(cands)/32, sc.size), 1024)
+	}
 	sc.chunks = (len(cands) + sc.size - 1) / sc.size
 	sc.hits = make([][]uint32, sc.chunks)
 	sc.bound.Store(math.MaxInt64)

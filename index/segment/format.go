@@ -14,7 +14,8 @@ import (
 //
 //	magic
 //	texts       compressed blocks (texts.go)
-//	per field   terms: NUL term NUL term … NUL, sorted; postings in the order of the terms; jumps: where every 64th term and its postings begin
+//	per field   terms: NUL term NUL term … NUL, sorted; postings in the order of the terms; jumps: where every 64th term and its postings begin;
+//	            filters: what trigrams are in the terms of every 4 jumps (filter.go)
 //	documents   32 octets each, ascending numbers
 //	blocks      16 octets for each block of texts
 //	contents    where all these are
@@ -23,7 +24,7 @@ import (
 // Numbers are little-endian. The file is written once, under another name, and renamed when it is whole.
 
 // magic ends with the version of format, tokenizer and folding together: what another version wrote is not read.
-const magic = "roostFT1"
+const magic = "roostFT2"
 
 // Suffix ends the names of segments.
 const Suffix = ".seg"
@@ -51,7 +52,7 @@ type section struct{ off, size uint64 }
 // contents say where everything is.
 type contents struct {
 	first, last uint32 // document numbers
-	fields      [Fields]struct{ terms, posts, jumps section }
+	fields      [Fields]struct{ terms, posts, jumps, filters section }
 	docs        section
 	blocks      section
 }
@@ -70,12 +71,12 @@ func (c *contents) sections() []*section {
 	out := []*section{&c.docs, &c.blocks}
 	for i := range c.fields {
 		f := &c.fields[i]
-		out = append(out, &f.terms, &f.posts, &f.jumps)
+		out = append(out, &f.terms, &f.posts, &f.jumps, &f.filters)
 	}
 	return out
 }
 
-const contentsSize = 8 + 16*(2+3*int(Fields))
+const contentsSize = 8 + 16*(2+4*int(Fields))
 
 // parse reads contents of a file of size octets.
 func (c *contents) parse(b []byte, size uint64) error {
@@ -92,7 +93,7 @@ func (c *contents) parse(b []byte, size uint64) error {
 		return ErrDamaged
 	}
 	for i := range c.fields {
-		if f := &c.fields[i]; f.jumps.size%jumpSize != 0 {
+		if f := &c.fields[i]; f.jumps.size%jumpSize != 0 || f.filters.size != filterSize*((f.jumps.size/jumpSize+filterJumps-1)/filterJumps) {
 			return ErrDamaged
 		}
 	}
@@ -163,6 +164,7 @@ type fieldWriter struct {
 	o     *output
 	posts *spill
 	jumps []byte
+	grams filters
 	n     int
 	start uint64
 	buf   []byte
@@ -183,8 +185,13 @@ func (w *fieldWriter) add(term []byte, docs []uint32) {
 		w.jumps = binary.LittleEndian.AppendUint32(w.jumps, uint32(at))
 		w.jumps = binary.LittleEndian.AppendUint64(w.jumps, w.posts.size)
 	}
+	if w.n%(jumpTerms*filterJumps) == 0 {
+		w.grams.begin()
+	}
 	w.n++
-	w.o.Write(append(append(w.buf[:0], 0), term...))
+	w.buf = append(append(append(w.buf[:0], 0), term...), 0)
+	w.grams.add(w.buf)
+	w.o.Write(w.buf[:len(w.buf)-1])
 	w.buf = appendPostings(w.buf[:0], docs, w.span)
 	w.posts.Write(w.buf)
 }
@@ -201,6 +208,7 @@ func (w *fieldWriter) finish(f Field) {
 		}
 	})
 	c.jumps = w.o.section(func() { w.o.Write(w.jumps) })
+	c.filters = w.o.section(func() { w.o.Write(w.grams) })
 }
 
 // spill holds the postings of a field, which are behind its terms in the file, while both are written: in memory as long as they are few.

@@ -79,6 +79,12 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 			}
 		}
 		w.finish(f)
+		for _, s := range ss {
+			c := &s.c.fields[f]
+			s.unneeded(c.terms)
+			s.unneeded(c.posts)
+			s.unneeded(c.filters)
+		}
 	}
 	o.c.docs = o.section(func() {
 		for _, d := range docs {
@@ -93,6 +99,7 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 // most is not wanted any more, are packed anew.
 func copyTexts(ss Segments, docs []docEntry, t *textWriter) error {
 	var r TextReader
+	read := 0 // octets since the last time
 	for i := 0; i < len(docs); {
 		s, block := ss.Lookup(docs[i].num), docs[i].block
 		n, octets := 0, 0 // documents of the same block
@@ -107,6 +114,10 @@ func copyTexts(ss Segments, docs []docEntry, t *textWriter) error {
 		packed, size, err := s.packed(int(block))
 		if err != nil {
 			return err
+		}
+		if read += len(packed); read > 8<<20 {
+			s.unneeded(section{0, s.c.fields[0].terms.off}) // the texts
+			read = 0
 		}
 		if octets > size/2 && size >= blockFill/2 {
 			t.flush()

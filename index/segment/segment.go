@@ -36,25 +36,51 @@ func Open(path string) (*Segment, error) {
 	if size < int64(len(magic)+contentsSize+4) {
 		return nil, fmt.Errorf("%s: %w", path, ErrDamaged)
 	}
+	c, err := verify(f, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	data, err := syscall.Mmap(int(f.Fd()), 0, int(size), syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Segment{path: path, data: data}
+	s := &Segment{path: path, data: data, c: c}
 	s.refs.Store(1)
-	if err := Catch(s.verify); err != nil {
-		syscall.Munmap(data)
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	return s, nil
 }
 
-func (s *Segment) verify() error {
-	body, sum := s.data[:len(s.data)-4], binary.LittleEndian.Uint32(s.data[len(s.data)-4:])
-	if string(body[:len(magic)]) != magic || crc32.Checksum(body, castagnoli) != sum {
-		return ErrDamaged
+// verify reads the whole file, so that it need not be in memory to be checked.
+func verify(f *os.File, size int64) (c contents, err error) {
+	buf := make([]byte, 1<<20)
+	sum, begin := uint32(0), buf[:0]
+	for at := int64(0); at < size-4; {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), size-4-at)], at)
+		if n == 0 {
+			return c, err
+		}
+		if at == 0 {
+			begin = append(begin[:0:0], buf[:min(n, len(magic))]...)
+		}
+		sum = crc32.Update(sum, castagnoli, buf[:n])
+		at += int64(n)
 	}
-	return s.c.parse(body[len(body)-contentsSize:], uint64(len(body)))
+	end := buf[:contentsSize+4]
+	if _, err := f.ReadAt(end, size-int64(len(end))); err != nil {
+		return c, err
+	}
+	if string(begin) != magic || binary.LittleEndian.Uint32(end[contentsSize:]) != sum {
+		return c, ErrDamaged
+	}
+	return c, c.parse(end, uint64(size-4))
+}
+
+// unneeded tells the system that a part of the file is not needed in memory any more.
+func (s *Segment) unneeded(c section) {
+	page := uint64(os.Getpagesize())
+	from, to := (c.off+page-1)/page*page, (c.off+c.size)/page*page
+	if from < to {
+		_ = syscall.Madvise(s.data[from:to], syscall.MADV_DONTNEED)
+	}
 }
 
 // Retain counts a reader; Release one less, the last one unmaps the file. Remove has it removed then.
@@ -126,12 +152,13 @@ func (s *Segment) ID(num uint32) (ID, bool) {
 // field are the parts of a field.
 type field struct {
 	terms, posts, jumps []byte
+	filters             filters
 	base, span          uint32
 }
 
 func (s *Segment) field(f Field) field {
 	c := &s.c.fields[f]
-	return field{s.section(c.terms), s.section(c.posts), s.section(c.jumps), s.c.first, s.c.last - s.c.first + 1}
+	return field{s.section(c.terms), s.section(c.posts), s.section(c.jumps), s.section(c.filters), s.c.first, s.c.last - s.c.first + 1}
 }
 
 // count is the number of jumps.

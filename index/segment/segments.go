@@ -21,8 +21,8 @@ type Hits struct {
 	Sure  bool
 }
 
-// scanTask is how many jumps one goroutine scans before it takes the next: about a megabyte of terms.
-const scanTask = 1 << 11
+// scanTask is how many jumps one goroutine scans before it takes the next: about a megabyte of terms. A multiple of filterJumps.
+const scanTask = 1 << 10
 
 // Find looks for a needle that lies in a text of one of the fields. It uses all processors. The error is that of ctx, or a fault of the file.
 func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, error) {
@@ -127,7 +127,7 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 				if t := tasks[i]; p.left {
 					t.field.seek(p.text, p.right, own)
 				} else {
-					t.field.scan(pattern, t.lo, t.hi, own)
+					t.field.filtered(pattern, t.lo, t.hi, own)
 				}
 			}
 			return nil
