@@ -94,6 +94,9 @@ func (s *session) dispatch(f *wire.Frame) error {
 	r, ok := commands[f.Name]
 	f.Args.Without = s.off.without(f.Name)
 	var err error
+	if s.mail != nil && s.mail.Check() != nil {
+		return errMailMoved
+	}
 	switch {
 	case !ok || s.off.command(f.Name):
 		err = bad("Unknown command")

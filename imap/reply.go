@@ -55,6 +55,8 @@ func (s *session) answer(c *command, err error) *response {
 	switch {
 	case errors.As(err, &r):
 		return r
+	case errors.Is(err, maildir.ErrMoved):
+		return errMailMoved
 	case errors.As(err, &syntax):
 		return &response{goimap.StatusResponseTypeBad, goimap.ResponseCode(syntax.Code), syntax.Text}
 	case errors.As(err, &charset):

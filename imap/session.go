@@ -49,6 +49,7 @@ type session struct {
 	mail      *maildir.Store
 	fullText  *index.Index // nil: none
 	release   func()       // gives mail back
+	stay      func() bool  // no longer ends the session when mail is moved away
 	off       *disabled    // capabilities that are turned off
 	view      *view        // the selected mailbox, nil when none
 	polled    time.Time    // when the directories were looked at last
@@ -206,6 +207,8 @@ func (s *session) bye(err error) {
 	case errors.As(err, &fatal):
 		text = fatal.Text
 		s.log.Info("closing", "cause", fatal.Text)
+	case s.mail != nil && s.mail.Check() != nil:
+		text = errMailMoved.text
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		text = "Autologout, idle for too long"
 		if s.state == notAuthenticated {
@@ -276,6 +279,7 @@ func (s *session) login(u *auth.User) error {
 		return no(goimap.ResponseCodeUnavailable, "Mail cannot be opened, ask the administrator to look at the log")
 	}
 	s.user, s.mail, s.fullText, s.release = u, mail, fullText, release
+	s.stay = context.AfterFunc(mail.Context(), s.conn.interrupt)
 	s.state = authenticated
 	s.mistakes = 0
 	s.rd.SetLimits(s.srv.opt.Limits.afterLogin(s.srv.memory))
@@ -292,6 +296,7 @@ func (s *session) logout() {
 	if s.user == nil {
 		return
 	}
+	s.stay()
 	s.release()
 	s.srv.leave(s, s.user.Name)
 	s.user, s.mail, s.fullText, s.release, s.saved = nil, nil, nil, nil, nil

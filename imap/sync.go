@@ -14,6 +14,9 @@ import (
 // errMailboxGone ends a session whose mailbox was deleted or replaced: nothing it knows is true any more. Dovecot does the same.
 var errMailboxGone = &response{goimap.StatusResponseTypeBye, "", "Selected mailbox was deleted or replaced, log in again"}
 
+// errMailMoved ends a session whose Maildir is another one by now (restored from a backup, for example).
+var errMailMoved = &response{goimap.StatusResponseTypeBye, "", "Mail was replaced, log in again"}
+
 // pollEvery is how often commands other than NOOP look at the directories. In between the watcher tells.
 const pollEvery = time.Second
 

@@ -33,6 +33,7 @@
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
 //	metadata.go attributes.go metadatanews.go                   annotations, ours and Dovecot's
 //	open.go load.go                                             opening, keeping warm, closing a mailbox
+//	moved.go                                                    a Maildir or mailbox that is replaced while it is open
 //	budget.go                                                   how much memory mailboxes take together
 //	mailbox.go meta.go api.go                                   what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory

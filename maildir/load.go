@@ -14,8 +14,9 @@ import (
 func (m *Mailbox) load() error {
 	for _, sub := range []struct {
 		d    **dir
+		id   *inode
 		name string
-	}{{&m.cur, "cur"}, {&m.new, "new"}, {&m.tmp, "tmp"}} {
+	}{{&m.cur, &m.curID, "cur"}, {&m.new, &m.newID, "new"}, {&m.tmp, new(inode), "tmp"}} {
 		d, err := m.box.sub(sub.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = m.makeDir(sub.name); err == nil {
@@ -26,6 +27,11 @@ func (m *Mailbox) load() error {
 			return err
 		}
 		*sub.d = d
+		fi, err := d.statSelf()
+		if err != nil {
+			return err
+		}
+		*sub.id = inode{fi.dev, fi.ino}
 	}
 	m.saved = time.Now()
 	m.cleanTmp()

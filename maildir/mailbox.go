@@ -58,11 +58,12 @@ type Mailbox struct {
 	unsaved  bool // the snapshot is behind
 
 	// Set while loading, constant afterwards.
-	key      inode
-	cache    *metaCache
-	watching bool
-	loaded   chan struct{} // closed when load is done
-	loadErr  error
+	key          inode // of box
+	newID, curID inode // of new and cur
+	cache        *metaCache
+	watching     bool
+	loaded       chan struct{} // closed when load is done
+	loadErr      error
 
 	// Protected by Store.mu.
 	refs int

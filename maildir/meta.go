@@ -65,7 +65,7 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 	}
 	m.mu.Lock()
 	r := m.recs.find(uid)
-	if r == nil {
+	if r == nil || m.err != nil { // the cache of a mailbox that is gone may be its successor's
 		m.mu.Unlock()
 		return meta, nil
 	}

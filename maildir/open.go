@@ -16,13 +16,15 @@ const (
 	keepWarm = time.Minute
 	// pollEvery is how often mailboxes are looked after: saved, closed, and synced for those who wait where nothing is watched.
 	pollEvery = 5 * time.Second
+	// openTries is how often a mailbox is opened that somebody replaces.
+	openTries = 3
 	// saveEvery is how far a snapshot may be behind.
 	saveEvery = time.Minute
 )
 
 // Open opens a mailbox; Release it. ErrNotFound, ErrNoSelect, ErrInvalidName.
 func (s *Store) Open(name string) (*Mailbox, error) {
-	for {
+	for try := 1; ; try++ {
 		storage, d, err := s.openBox(name)
 		if err != nil {
 			return nil, err
@@ -34,6 +36,11 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		}
 		key := inode{fi.dev, fi.ino}
 		s.mu.Lock()
+		if s.ctx.Err() != nil { // it is too late to end what is opened now
+			s.mu.Unlock()
+			d.close()
+			return nil, context.Cause(s.ctx)
+		}
 		m := s.boxes[key]
 		if m != nil && m.broken() {
 			delete(s.boxes, key)
@@ -53,6 +60,7 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		m.refs++
 		s.mu.Unlock()
 		if first {
+			s.supersede(storage, key)
 			if m.loadErr = s.opt.Budget.admit(); m.loadErr == nil {
 				m.loadErr = m.load()
 			}
@@ -68,6 +76,9 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 				return m, nil // the old view serves until the lock is free
 			} else if err != nil {
 				m.Release()
+				if errors.Is(err, ErrGone) && try < openTries {
+					continue // it was replaced, or removed, and is no longer among the open ones
+				}
 				return nil, err
 			}
 			return m, nil
@@ -159,6 +170,9 @@ func (s *Store) lookAfter() {
 		case <-s.ctx.Done():
 			return
 		case <-t.C:
+		}
+		if s.Check() != nil {
+			return
 		}
 		s.pollTree()
 		s.mu.Lock()

@@ -264,7 +264,8 @@ func (m *Mailbox) save() {
 	m.writeSnapshot(dir, b)
 }
 
-// takeSnapshot encodes what is in memory; nil when the file says the same. The caller holds write.
+// takeSnapshot encodes what is in memory; nil when the file says the same. The caller holds write, unless the
+// mailbox is given up.
 func (m *Mailbox) takeSnapshot() (b []byte, dir string) {
 	newSt, err1 := m.new.statSelf()
 	curSt, err2 := m.cur.statSelf()
@@ -307,10 +308,10 @@ func markOpen(dir string) (died bool) {
 	return false
 }
 
-// unmark takes markOpen back, behind the last save.
+// unmark takes markOpen back, behind the last save. That of a mailbox that is gone may be its successor's by now.
 func (m *Mailbox) unmark() {
 	m.mu.Lock()
-	behind, dir := m.unsaved, boxState(m.store.opt.State, m.storage)
+	behind, dir := m.unsaved || m.err != nil, boxState(m.store.opt.State, m.storage)
 	m.mu.Unlock()
 	if m.store.opt.State != "" && !behind {
 		os.Remove(filepath.Join(dir, openMark))

@@ -38,6 +38,12 @@ func (m *Mailbox) Sync(ctx context.Context) error {
 	if err := m.failed(); err != nil {
 		return err
 	}
+	if err := m.store.Check(); err != nil {
+		return err
+	}
+	if err := m.checkMoved(ctx, false); err != nil {
+		return err
+	}
 	if fresh, err := m.unchanged(); err != nil || fresh {
 		return err
 	}
@@ -74,17 +80,10 @@ func (m *Mailbox) unchanged() (bool, error) {
 	return err == nil && st.ino == list.ino && st.size == list.size, err
 }
 
-// statDirs stats new/ and cur/ and finds out when the mailbox was deleted.
+// statDirs stats new/ and cur/ and finds out when they were deleted, moved away or replaced.
 func (m *Mailbox) statDirs() (newSt, curSt fileInfo, err error) {
-	if newSt, err = m.new.statSelf(); err != nil {
-		return
-	}
-	if curSt, err = m.cur.statSelf(); err != nil {
-		return
-	}
-	if curSt.nlink == 0 || newSt.nlink == 0 {
-		m.gone(ErrGone)
-		err = ErrGone
+	if newSt, err = m.statSub(m.new, m.newID); err == nil {
+		curSt, err = m.statSub(m.cur, m.curID)
 	}
 	return
 }
@@ -133,6 +132,9 @@ func (m *Mailbox) withLocks(ctx context.Context, fn func(*update) error) error {
 // locked is withLocks for the holder of write.
 func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	if err := m.failed(); err != nil {
+		return err
+	}
+	if err := m.checkMoved(ctx, true); err != nil {
 		return err
 	}
 	lock, err := lockUIDList(ctx, m.box)

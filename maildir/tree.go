@@ -44,8 +44,12 @@ type Store struct {
 	root  *dir
 	log   *slog.Logger
 
-	ctx  context.Context // ends with Close
-	stop context.CancelFunc
+	rootID inode // of root when it was opened
+
+	ctx  context.Context // ends with Close, or when the root was moved away
+	stop context.CancelCauseFunc
+
+	moved sync.Once // runs lose
 
 	// tree is held by whoever creates, deletes, renames or subscribes to mailboxes. It comes before all locks of mailboxes.
 	tree sync.Mutex
@@ -80,21 +84,24 @@ func OpenStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opt: o, names: naming{o.Layout, string(o.Separator)}, root: root, log: slog.Default(), boxes: openBoxes{}}
-	if o.Create {
-		if err := s.makeDirs(root); err != nil {
-			root.close()
-			return nil, err
-		}
+	fi, err := root.statSelf()
+	if err == nil && o.Create {
+		err = s.makeDirs(root)
 	}
+	if err != nil {
+		root.close()
+		return nil, err
+	}
+	s.rootID = inode{fi.dev, fi.ino}
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.finishIntents()
-	s.ctx, s.stop = context.WithCancel(context.Background())
 	go s.lookAfter()
 	return s, nil
 }
 
 // Close writes caches and closes everything; sessions must have released their mailboxes.
 func (s *Store) Close() error {
-	s.stop()
+	s.stop(nil)
 	s.closeAll()
 	s.cleaners.Wait()
 	return s.root.close()
@@ -137,6 +144,9 @@ func storagePath(storage string) string {
 
 // openPath opens a directory by its path below the root, "." for the root.
 func (s *Store) openPath(p string) (*dir, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
 	d, err := s.root.again()
 	if err != nil || p == "." {
 		return d, err

@@ -34,8 +34,17 @@ func (p *Plan) sandboxed() (sandbox.Paths, error) {
 		}
 	}
 	if p.Maildir != "" {
-		err := add(p.Maildir)
-		return paths, err
+		if err := add(p.Maildir); err != nil { // made, if it is not there
+			return paths, err
+		}
+		dir, err := filepath.EvalSymlinks(p.Maildir)
+		if err != nil {
+			return paths, err
+		}
+		if dir = filepath.Dir(dir); dir != "/" {
+			paths.Write = sandbox.Add(paths.Write, dir) // so that it can be replaced by one from a backup
+		}
+		return paths, nil
 	}
 	homes, users := p.Config.Mail.Homes(), p.Auth.Users()
 	if _, err := os.Stat(homes); err == nil || len(users) == 0 { // not made when all users have homes of their own
@@ -95,6 +104,7 @@ func (p *Plan) confine() error {
 
 // confine makes it a clear error that mail is where it cannot be reached any more.
 func (s *Stores) confine(paths sandbox.Paths) {
+	s.confined = true
 	locate := s.locate
 	s.locate = func(u *auth.User) (maildir.Options, error) {
 		o, err := locate(u)

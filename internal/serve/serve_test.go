@@ -2,7 +2,9 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -322,5 +324,47 @@ func TestSandboxPaths(t *testing.T) {
 				t.Errorf("mail: %v", err)
 			}
 		})
+	}
+}
+
+// A Maildir that is replaced is opened anew by the next login, with its index, while sessions of the old one still end; one that was moved
+// away is not made again.
+func TestStoresMoved(t *testing.T) {
+	s := newStores(t)
+	alice := &auth.User{Name: "alice"}
+	o, _ := s.locate(alice)
+	old, _, releaseOld, err := s.Open(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(o.Root, o.Root+".old"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, _, _, err := s.Open(alice); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("moved away: %v", err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(o.Root, "cur"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			store, x, release, err := s.Open(alice)
+			if err != nil || store == old || x == nil {
+				t.Errorf("the one that is there now: %v, index %v", err, x != nil)
+				return
+			}
+			defer release()
+			if err := store.Create(fmt.Sprintf("Work%d", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	releaseOld()
+	if _, err := os.Stat(o.Root + ".old/.Work0"); err == nil {
+		t.Error("the old one was written to")
 	}
 }

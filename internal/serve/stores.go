@@ -3,6 +3,8 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,8 +29,11 @@ type Stores struct {
 	warm   time.Duration
 	turn   chan struct{} // held by the index that is being filled
 
+	confined bool // the sandbox is in force; set before anything is opened
+
 	mu      sync.Mutex // protects the rest and the counters; never held while a root is opened or closed
 	open    map[string]*shared
+	served  map[string]bool // roots that were open once
 	stopped bool
 }
 
@@ -43,7 +48,8 @@ type shared struct {
 	finish func()       // ends filling it
 	refs   int
 	timer  *time.Timer   // runs while refs is 0
-	gone   chan struct{} // closed when the store is closed
+	moved  bool          // its Maildir was moved away or replaced: nobody takes it any more
+	gone   chan struct{} // closed when the store is closed, or no longer touches its state directory
 }
 
 // Search says whether mail roots have full-text indexes, and how much memory filling one takes, in octets; 0: the default.
@@ -54,7 +60,8 @@ type Search struct {
 
 // NewStores makes a registry that finds mail by locate.
 func NewStores(locate func(*auth.User) (maildir.Options, error), search Search, log *slog.Logger) *Stores {
-	return &Stores{locate: locate, search: search, log: log, warm: keepWarm, turn: make(chan struct{}, 1), open: map[string]*shared{}}
+	return &Stores{locate: locate, search: search, log: log, warm: keepWarm, turn: make(chan struct{}, 1),
+		open: map[string]*shared{}, served: map[string]bool{}}
 }
 
 // Open gives the user's mail root and its index, nil when there is none; release must be called once when the session is over.
@@ -77,7 +84,11 @@ func (s *Stores) IndexAll(ctx context.Context, users []*auth.User) {
 			continue // the log says so when the user logs in
 		}
 		if sh.index != nil {
-			sh.index.Wait(ctx)
+			wait, cancel := context.WithCancel(ctx)
+			stop := context.AfterFunc(sh.store.Context(), cancel)
+			sh.index.Wait(wait)
+			stop()
+			cancel()
 		}
 		s.release(sh)
 		if ctx.Err() != nil {
@@ -101,12 +112,7 @@ func (s *Stores) share(u *auth.User) (*shared, error) {
 			continue
 		}
 		if mine {
-			if sh.err = os.MkdirAll(o.State, 0o700); sh.err == nil {
-				sh.store, sh.err = maildir.OpenStore(o)
-			}
-			if sh.err == nil && s.search.Enabled {
-				s.openIndex(sh, filepath.Join(o.State, indexDir))
-			}
+			s.openRoot(sh, o)
 			close(sh.ready)
 		}
 		<-sh.ready
@@ -114,8 +120,73 @@ func (s *Stores) share(u *auth.User) (*shared, error) {
 			s.drop(sh)
 			return nil, sh.err
 		}
+		if sh.store.Check() != nil {
+			s.retire(sh)
+			s.release(sh)
+			continue
+		}
 		return sh, nil
 	}
+}
+
+// openRoot opens a mail root. One that this process has served and that is gone is not made anew: whoever moved it away is about to put something
+// in its place, which an empty Maildir would be in the way of.
+func (s *Stores) openRoot(sh *shared, o maildir.Options) {
+	s.mu.Lock()
+	if s.served[sh.key] {
+		o.Create = false
+	}
+	s.mu.Unlock()
+	if sh.err = os.MkdirAll(o.State, 0o700); sh.err != nil {
+		return
+	}
+	sh.store, sh.err = maildir.OpenStore(o)
+	switch {
+	case sh.err == nil:
+	case errors.Is(sh.err, fs.ErrNotExist):
+		sh.err = fmt.Errorf("%w; put it back, or make an empty directory", sh.err)
+		return
+	case errors.Is(sh.err, maildir.ErrPermission) && s.confined:
+		sh.err = fmt.Errorf("%w: permissions of the file system, or %w", sh.err, errOutside) // of a home that was replaced
+		return
+	default:
+		return
+	}
+	s.mu.Lock()
+	s.served[sh.key] = true
+	s.mu.Unlock()
+	if s.search.Enabled {
+		s.openIndex(sh, filepath.Join(o.State, indexDir))
+	}
+	context.AfterFunc(sh.store.Context(), func() {
+		if sh.store.Check() != nil {
+			s.retire(sh)
+		}
+	})
+}
+
+// retire has the next login open anew what a Maildir's path leads to, while the sessions of the old one end. It returns when the state directory is
+// free.
+func (s *Stores) retire(sh *shared) {
+	s.mu.Lock()
+	if sh.moved || sh.refs < 0 {
+		s.mu.Unlock()
+		<-sh.gone
+		return
+	}
+	sh.moved = true
+	if sh.timer != nil {
+		sh.timer.Stop()
+		sh.timer = nil
+	}
+	sh.refs++ // not closed before the end of this
+	s.mu.Unlock()
+	if sh.finish != nil {
+		sh.finish()
+	}
+	s.drop(sh)
+	close(sh.gone)
+	s.release(sh)
 }
 
 // indexDir is the index of a mail root in its state directory.
@@ -154,7 +225,7 @@ func (s *Stores) claim(root string) (sh *shared, mine bool, wait <-chan struct{}
 	if sh = s.open[root]; sh == nil {
 		sh = &shared{key: root, ready: make(chan struct{}), gone: make(chan struct{})}
 		s.open[root], mine = sh, true
-	} else if sh.refs < 0 {
+	} else if sh.refs < 0 || sh.moved {
 		return nil, false, sh.gone, nil
 	}
 	if sh.timer != nil {
@@ -177,7 +248,10 @@ func (s *Stores) drop(sh *shared) {
 func (s *Stores) release(sh *shared) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sh.refs--; sh.refs == 0 {
+	if sh.refs--; sh.refs == 0 && sh.moved {
+		sh.refs = -1
+		go s.closeStore(sh)
+	} else if sh.refs == 0 {
 		sh.timer = time.AfterFunc(s.warm, func() { s.expire(sh) })
 	}
 }
@@ -198,11 +272,15 @@ func (s *Stores) shut(sh *shared) {
 	if sh.finish != nil {
 		sh.finish()
 	}
+	s.closeStore(sh)
+	s.drop(sh)
+	close(sh.gone)
+}
+
+func (s *Stores) closeStore(sh *shared) {
 	if err := sh.store.Close(); err != nil {
 		s.log.Error("closing a mail root", "maildir", sh.key, "err", err)
 	}
-	s.drop(sh)
-	close(sh.gone)
 }
 
 // Close closes every root. The sessions must be over.
@@ -211,7 +289,7 @@ func (s *Stores) Close() {
 	s.stopped = true
 	var mine, others []*shared
 	for _, sh := range s.open {
-		if sh.refs < 0 {
+		if sh.refs < 0 || sh.moved {
 			others = append(others, sh)
 			continue
 		}
