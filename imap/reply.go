@@ -27,6 +27,9 @@ func bad(text string) error {
 }
 
 // storeErrors are the kinds of errors of maildir with the code that tells the client about it (RFC 5530).
+//
+// OVERQUOTA also stands for a full disk: what the client can do about it, delete something, is the same, mail programs have words for it, and Dovecot
+// answers so. LIMIT is about limits of the implementation, and UNAVAILABLE would have clients try the same again and again.
 var storeErrors = []struct {
 	err  error
 	code goimap.ResponseCode

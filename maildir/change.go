@@ -30,6 +30,7 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 		if err != nil {
 			return err
 		}
+		more := false // keywords changed that are not in the names
 		for _, uid := range uids {
 			r := m.recs.find(uid)
 			if r == nil {
@@ -40,6 +41,7 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 				continue
 			}
 			flags, kw := ch.apply(r.flags, m.keywordsOf(r), set)
+			more = more || !slices.Equal(kw.More, m.keywordsOf(r).More)
 			if flags != r.flags || !kw.equal(m.keywordsOf(r)) {
 				if err := u.setFlags(uid, flags, kw); errors.Is(err, ErrGone) {
 					continue
@@ -49,7 +51,11 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 			}
 			changed = m.Records([]uint32{uid}, changed)
 		}
-		return u.flushMore()
+		if err := u.flushMore(); more {
+			return err
+		} else {
+			return u.postpone(err)
+		}
 	})
 	return changed, modified, err
 }
@@ -142,9 +148,19 @@ func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gon
 		}
 	}
 	if err == nil {
-		err = m.update(ctx, func(u *update) error { return errors.Join(u.flushMore(), u.compactList()) })
+		err = m.update(ctx, func(u *update) error { return u.postpone(errors.Join(u.flushMore(), u.compactList())) })
 	}
 	return gone, err
+}
+
+// postpone forgives that there is no room for what can as well be written later: what is left out of a file of ours is in memory, and lines of messages
+// that are gone do no harm. Otherwise nobody could make room.
+func (u *update) postpone(err error) error {
+	if errors.Is(err, ErrFull) {
+		u.m.log.Warn("no room to tidy up; later", "mailbox", u.m.box.path(), "cause", err)
+		return nil
+	}
+	return err
 }
 
 // unlink removes the file of a message and returns the directory it was in; nil when there is no such message any more. A file that several scans

@@ -125,7 +125,7 @@ func tryLock(d *dir, rules *lockRules, p perm) (*dotlock, error) {
 		return nil, err
 	}
 	if rules.owner {
-		_, err = f.WriteString(strconv.Itoa(os.Getpid()) + ":" + lockHost)
+		err = writeOwner(d, f, rules.name)
 	}
 	fi, serr := statFile(f)
 	if err = errors.Join(fileError("write", f.Name(), err), serr); err != nil {
@@ -145,6 +145,19 @@ func tryLock(d *dir, rules *lockRules, p perm) (*dotlock, error) {
 		}
 	}
 	return &dotlock{d, rules, f, fi}, nil
+}
+
+// writeOwner says in a lock file who holds it. On a full disk it stays empty, or nobody could remove anything to make room: it is a lock all the same,
+// to Dovecot too, only that nobody can ask whether its owner lives. If we die, others wait until it counts as stale.
+func writeOwner(d *dir, f *os.File, name string) error {
+	err := d.fault("write", name)
+	if err == nil {
+		_, err = f.WriteString(strconv.Itoa(os.Getpid()) + ":" + lockHost)
+	}
+	if err = fileError("write", f.Name(), err); errors.Is(err, ErrFull) {
+		err = f.Truncate(0) // part of a process id would be another's
+	}
+	return err
 }
 
 // unlock releases the lock. errLockLost when it was no longer ours: what was done under it may have been undone or done twice.

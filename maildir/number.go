@@ -140,7 +140,11 @@ func (u *update) number(added []sighting, final bool) error {
 	for i, s := range ours {
 		lines = appendUIDLine(lines, first+uint32(i), nil, []byte(s.base()))
 	}
-	if err := u.appendList(lines, first+uint32(len(ours))-1); err != nil {
+	if err := u.appendList(lines, first+uint32(len(ours))-1); errors.Is(err, ErrFull) {
+		// They stay unknown, and everything else goes on: on a full disk messages have to be removed.
+		m.log.Warn("no room to number new messages; later", "mailbox", m.box.path(), "messages", len(ours), "cause", err)
+		ours, u.later = nil, true
+	} else if err != nil {
 		return err
 	}
 	m.mu.Lock()

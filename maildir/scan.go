@@ -115,6 +115,8 @@ func (u *update) scanned(newSt, curSt fileInfo, calm bool, undecided []uint32) {
 		m.seen.new, m.seen.cur = newSt.mtime-1, curSt.mtime-1
 		m.hints.all = true
 		m.schedule()
+	} else if u.later {
+		m.seen.again = time.Now().Add(pollEvery)
 	} else if young && !m.watched() {
 		m.seen.again = time.Now().Add(recheckAfter)
 	}

@@ -96,6 +96,7 @@ type update struct {
 	// known: before our own changes the directories were as m.seen says, so that their mtimes afterwards are ours.
 	known bool
 	again bool // look once more
+	later bool // there was no room to number new files
 }
 
 // update runs fn with the locks held and memory up to date. What fn changes in the directories counts as seen.

@@ -1,0 +1,113 @@
+package maildir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fullDisk is a directory on a small file system of its own, and a function that leaves no room on it.
+func fullDisk(t *testing.T) (dir string, fill func()) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("needs a file system that can be filled: mounting a tmpfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, func() {
+		f, err := os.OpenFile(filepath.Join(dir, "ballast"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		must(t, err)
+		defer f.Close()
+		for size := 1 << 16; size > 0; {
+			if _, err := f.Write(make([]byte, size)); err != nil {
+				size /= 2
+			}
+		}
+		must(t, f.Sync())
+	}
+}
+
+// On a full disk nothing can be added, and everything can be removed, so that there is room again.
+func TestFullDisk(t *testing.T) {
+	disk, fill := fullDisk(t)
+	root := filepath.Join(disk, "Maildir")
+	must(t, os.Mkdir(root, 0o700))
+	b := reopen(t, root, filepath.Join(disk, "state"))
+	must(t, b.store.Create("Work"))
+	work, err := b.store.Open("Work")
+	must(t, err)
+	text := strings.Repeat("room\n", 4000)
+	for range 8 {
+		b.append(text, 0)
+	}
+	fill()
+	removeFromFull(t, b, work)
+	b.append(text, Seen)
+	work.Release()
+}
+
+// The same with errors of the file operations that take room, on any file system.
+func TestFullDiskFaults(t *testing.T) {
+	b := newBox(t)
+	must(t, b.store.Create("Work"))
+	work, err := b.store.Open("Work")
+	must(t, err)
+	for range 8 {
+		b.append("room\n", 0)
+	}
+	must(t, os.WriteFile(filepath.Join(b.dir, "new", "1.unnumbered.h"), []byte("later\n"), 0o600))
+	b.store.root.inject(func(op, _ string) error {
+		if op == "write" || op == "mkdir" {
+			return unix.ENOSPC
+		}
+		return nil
+	})
+	removeFromFull(t, b, work)
+	b.store.root.inject(nil)
+	b.append("more\n", Seen)
+	must(t, b.rescan(bg))
+	if n := len(b.UIDs()); n != 6 {
+		t.Errorf("%d messages, want 4 that were left, the unnumbered one, and the last", n)
+	}
+	work.Release()
+}
+
+// removeFromFull deletes messages of an INBOX with eight of them, and the mailbox Work.
+func removeFromFull(t *testing.T, b *box, work *Mailbox) {
+	t.Helper()
+	d, err := b.NewDelivery()
+	must(t, err)
+	if err = d.Add(strings.NewReader(strings.Repeat("more\n", 4000)), 0, nil, time.Time{}); err == nil {
+		_, err = d.Commit(bg)
+	}
+	d.Abort()
+	if !errors.Is(err, ErrFull) {
+		t.Errorf("there was room: %v", err)
+	}
+	uids := b.UIDs()
+	changed, _, err := b.SetFlags(bg, uids[:4], FlagChange{Op: Add, Flags: Deleted})
+	if err != nil || len(changed) != 4 {
+		t.Errorf("STORE: %d changed, %v", len(changed), err)
+	}
+	if gone, err := b.Expunge(bg, uids[:2]); err != nil || len(gone) != 2 {
+		t.Errorf("EXPUNGE: %d gone, %v", len(gone), err)
+	}
+	if err := b.store.Delete("Work"); err != nil {
+		t.Errorf("DELETE: %v", err)
+	}
+	if gone, err := b.Expunge(bg, uids[2:4]); err != nil || len(gone) != 2 {
+		t.Errorf("EXPUNGE: %d gone, %v", len(gone), err)
+	}
+	if got := b.UIDs(); len(got) != 4 || got[0] != uids[4] {
+		t.Errorf("UIDs %d", got)
+	}
+}
