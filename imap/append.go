@@ -61,7 +61,11 @@ func (s *session) appendMessages(c *command) error {
 	if err != io.EOF {
 		return err
 	}
-	uids, err := delivery.Commit(s.ctx)
+	var uids []uint32
+	err = s.blocking(func() (err error) {
+		uids, err = delivery.Commit(s.ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

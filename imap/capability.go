@@ -39,6 +39,7 @@ var capabilityTable = []capability{
 	{"SEARCHRES", "RFC 5182", afterLogin},
 	{"PARTIAL", "RFC 9394", afterLogin},
 	{"UIDBATCHES", "RFC 10022", afterLogin},
+	{"INPROGRESS", "RFC 9585", afterLogin},
 	{"SORT", "RFC 5256", afterLogin},
 	{"SORT=DISPLAY", "RFC 5957", afterLogin},
 	{"ESORT", "RFC 5267", afterLogin},

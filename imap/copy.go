@@ -20,7 +20,11 @@ func (s *session) cmdCopy(c *command) error {
 	if len(uids) == 0 {
 		return nil // UIDs that do not exist are no error, and there is nothing to report
 	}
-	pairs, err := s.view.box.CopyTo(s.ctx, uids, dst)
+	var pairs []maildir.Pair
+	err = s.blocking(func() (err error) {
+		pairs, err = s.view.box.CopyTo(s.ctx, uids, dst)
+		return err
+	})
 	if err != nil {
 		return someGone(err)
 	}
@@ -44,7 +48,11 @@ func (s *session) cmdMove(c *command) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	pairs, err := s.view.box.MoveTo(s.ctx, uids, dst)
+	var pairs []maildir.Pair
+	err = s.blocking(func() (err error) {
+		pairs, err = s.view.box.MoveTo(s.ctx, uids, dst)
+		return err
+	})
 	if len(pairs) > 0 && s.has("UIDPLUS") {
 		s.enc.Raw("* OK [").Raw(copyUID(dst, pairs)).Raw("] Moved").CRLF()
 	}
@@ -73,7 +81,7 @@ var errTryCreate = no(goimap.ResponseCodeTryCreate, "No such mailbox")
 // openTarget opens the mailbox that messages are to be put into; Release it. A client may create a missing one and try again
 // (RFC 9051 §6.3.12).
 func (s *session) openTarget(name string) (*maildir.Mailbox, error) {
-	box, err := s.mail.Open(name)
+	box, err := s.openMailbox(name)
 	if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) {
 		return nil, errTryCreate
 	}

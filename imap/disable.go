@@ -32,6 +32,7 @@ var parts = map[string]part{
 	"SEARCHRES":             {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
 	"PARTIAL":               {words: []string{"SEARCH PARTIAL", "FETCH PARTIAL"}, needs: []string{"ESEARCH"}},
 	"UIDBATCHES":            {commands: []string{"UIDBATCHES"}},
+	"INPROGRESS":            {},
 	"CONTEXT=SEARCH":        {commands: []string{"CANCELUPDATE"}, words: []string{"SEARCH CONTEXT", "SEARCH UPDATE"}, needs: []string{"ESEARCH", "PARTIAL"}},
 	"CONTEXT=SORT":          {words: []string{"SORT CONTEXT", "SORT UPDATE"}, needs: []string{"ESORT", "CONTEXT=SEARCH"}},
 	"SORT":                  {commands: []string{"SORT", "UID SORT"}},

@@ -93,6 +93,8 @@ func (s *session) dispatch(f *wire.Frame) error {
 	c := &command{tag: f.Tag, name: f.Name, args: f.Args, frame: f}
 	r, ok := commands[f.Name]
 	f.Args.Without = s.off.without(f.Name)
+	s.beginProgress(c)
+	defer func() { s.progress = progress{} }()
 	var err error
 	if s.mail != nil && s.mail.Check() != nil {
 		return errMailMoved

@@ -10,7 +10,7 @@
 // # Invariants
 //
 //   - One goroutine owns a session and its connection: it reads, runs commands and writes. While it waits in IDLE a helper goroutine may peek
-//     at the input, nothing else (idle.go). Other goroutines may interrupt or close the connection.
+//     at the input, nothing else (idle.go); what blocks may be run by one that touches neither (progress.go). Other goroutines may interrupt or close the connection.
 //   - A client is never told of an EXPUNGE during FETCH, STORE or SEARCH, never of one of a message that it was not told of before, and
 //     sequence numbers in responses are those of the moment they are sent (RFC 9051 §7.5.1). Only sync.go tells.
 //   - Nothing is written to a client with a lock of a mailbox held.
@@ -34,6 +34,7 @@
 //	session.go     the life of one session
 //	dispatch.go    the table of commands
 //	reply.go       errors to responses
+//	progress.go    what takes long (INPROGRESS)
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
 //	disable.go     capabilities that the administrator has turned off
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT

@@ -32,6 +32,7 @@ func (s *session) cmdUIDExpunge(c *command) error {
 // uses it, too.
 func (s *session) expungeDeleted(uids []uint32) error {
 	var recs []maildir.Record
+	all := len(uids)
 	for len(uids) > 0 {
 		batch := uids[:min(storeBatch, len(uids))]
 		uids = uids[len(batch):]
@@ -45,7 +46,9 @@ func (s *session) expungeDeleted(uids []uint32) error {
 		if len(deleted) == 0 {
 			continue
 		}
-		if _, err := s.view.box.Expunge(s.ctx, deleted); err != nil {
+		var err error
+		s.during(all-len(uids)-len(batch), all, func() { _, err = s.view.box.Expunge(s.ctx, deleted) })
+		if err != nil {
 			return err
 		}
 		if err := s.keepalive(); err != nil {

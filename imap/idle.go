@@ -15,6 +15,7 @@ func (s *session) cmdIdle(c *command) error {
 	if err := wire.ParseNone(c.args); err != nil {
 		return err
 	}
+	s.progress = progress{} // it waits, it does not work
 	var wake <-chan struct{}
 	if s.view != nil && s.notify == nil {
 		var stop func()

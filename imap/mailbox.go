@@ -83,7 +83,7 @@ func (s *session) cmdDelete(c *command) error {
 			box.Release()
 		}
 	}
-	if err := s.mail.Delete(req.Name); err != nil {
+	if err := s.blocking(func() error { return s.mail.Delete(req.Name) }); err != nil {
 		return err
 	}
 	if own {
@@ -119,7 +119,7 @@ func (s *session) cmdRename(c *command) error {
 			from = name
 		}
 	}
-	if err := s.mail.Rename(req.From, req.To); err != nil {
+	if err := s.blocking(func() error { return s.mail.Rename(req.From, req.To) }); err != nil {
 		return err
 	}
 	if req.From == inbox {
@@ -217,7 +217,7 @@ func checkStatusItems(items []wire.StatusItem) error {
 
 // writeStatus writes one STATUS response, or nothing if it cannot.
 func (s *session) writeStatus(name string, items []wire.StatusItem) error {
-	box, err := s.mail.Open(name)
+	box, err := s.openMailbox(name)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (s *session) cover(n *notifier) error {
 		if err := s.keepalive(); err != nil {
 			return err
 		}
-		box, err := s.mail.Open(e.name)
+		box, err := s.openMailbox(e.name)
 		if err != nil {
 			if !errors.Is(err, maildir.ErrNotFound) && !errors.Is(err, maildir.ErrNoSelect) {
 				s.log.Warn("cannot tell about a mailbox", "mailbox", e.name, "cause", err)

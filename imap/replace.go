@@ -53,7 +53,11 @@ func (s *session) replace(c *command) error {
 	} else if err != io.EOF {
 		return err
 	}
-	uid, err := delivery.Replace(s.ctx, s.view.box, uids[0])
+	var uid uint32
+	err = s.blocking(func() (err error) {
+		uid, err = delivery.Replace(s.ctx, s.view.box, uids[0])
+		return err
+	})
 	if err != nil {
 		if errors.Is(err, maildir.ErrGone) {
 			return errReplaceGone

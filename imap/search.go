@@ -41,7 +41,11 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 	var pl *plan
 	var found sorted
 	if err == nil {
+		if by != nil {
+			s.progress.upTo = percent / 2
+		}
 		pl, found.uids, err = s.find(req, o)
+		s.progress.upTo = percent
 	}
 	if err == nil && by != nil {
 		found, err = s.sortBy(found.uids, by)

@@ -47,6 +47,8 @@ func (s *session) useIndex(pl *plan, cands []uint32) (open, sure []uint32, err e
 		return cands, nil, nil
 	}
 	x := &indexed{r: r, hits: make([]*index.Hits, len(pl.leaves))}
+	upTo := s.progress.upTo
+	s.progress.upTo /= 2 // the messages that it cannot decide are the other half
 	err = s.inspect(pl, len(asking), true, func(p *probe, i int) bool {
 		a := pl.leaves[asking[i]].ask
 		hits, err := r.Find(p.ctx, a.where, a.needle)
@@ -57,6 +59,7 @@ func (s *session) useIndex(pl *plan, cands []uint32) (open, sure []uint32, err e
 		x.hits[asking[i]] = hits
 		return true
 	})
+	s.progress.upTo = upTo
 	if err != nil {
 		r.Close()
 		if errors.Is(err, segment.ErrDamaged) {

@@ -17,7 +17,7 @@ const workKeepalive = time.Second
 
 // inspect calls fn for the numbers 0…n-1, each goroutine with a probe of its own, while this one looks after the connection. If that reads
 // messages it is done on all processors, and the goroutines of all sessions take turns, number by number. Numbers are begun in their order; after
-// fn has returned false a goroutine begins no other. What keeps a message from being read ends it with an error: the answer would be wrong.
+// fn has returned false a goroutine begins no other. Up to progress.upTo they are what the client is told of. What keeps a message from being read ends it with an error: the answer would be wrong.
 func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) bool) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
@@ -38,11 +38,12 @@ func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) 
 	}
 	go func() { wg.Wait(); close(done) }()
 
-	tick := time.NewTicker(workKeepalive)
-	defer tick.Stop()
+	from := s.progress.told
 	for {
+		tick := time.NewTimer(s.progress.until())
 		select {
 		case <-done:
+			tick.Stop()
 			if err := s.ctx.Err(); err != nil {
 				return err
 			}
@@ -55,7 +56,11 @@ func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) 
 			}
 			return nil
 		case <-tick.C:
-			if err := s.keepalive(); err != nil {
+			err := s.keepalive()
+			if err == nil {
+				err = s.tellProgress(s.progress.percentAt(from, int(in.next.Load()), n), percent)
+			}
+			if err != nil {
 				cancel()
 				<-done
 				return err

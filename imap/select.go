@@ -20,19 +20,25 @@ func (s *session) cmdSelect(c *command) error {
 		s.unselect()
 		s.enc.Raw("* OK [CLOSED] Previous mailbox is closed").CRLF() // RFC 7162 §3.2.11
 	}
-	box, err := s.mail.Open(req.Name)
+	box, err := s.openMailbox(req.Name)
 	if err != nil {
 		return err
 	}
 	readOnly := c.name == "EXAMINE"
 	firstRecent := box.FirstRecent()
 	if !readOnly {
-		if first, err := box.ClaimRecent(s.ctx); err == nil {
-			firstRecent = first
-		} else if s.ctx.Err() != nil {
+		err := s.blocking(func() error {
+			first, err := box.ClaimRecent(s.ctx)
+			if err == nil {
+				firstRecent = first
+			}
+			return err
+		})
+		if err != nil && s.ctx.Err() != nil {
 			box.Release()
 			return err
-		} else {
+		}
+		if err != nil {
 			s.log.Warn("cannot move new mail to cur", "mailbox", box.Name(), "cause", err)
 		}
 	}

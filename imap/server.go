@@ -116,6 +116,8 @@ type Options struct {
 	Disable        []string // capabilities that are turned off; CheckDisable looks them over
 	Limits         Limits
 	Log            *slog.Logger
+
+	progress time.Duration // between notices of progress; tests are in more of a hurry
 }
 
 // Server accepts connections. Safe for concurrent use.
@@ -146,6 +148,9 @@ var ErrServerClosed = errors.New("imap: server closed")
 // NewServer returns a server that listens nowhere yet.
 func NewServer(opt Options) *Server {
 	opt.Limits = opt.Limits.withDefaults()
+	if opt.progress == 0 {
+		opt.progress = progressEvery
+	}
 	if opt.Hostname == "" {
 		opt.Hostname = "localhost"
 	}

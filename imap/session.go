@@ -66,6 +66,7 @@ type session struct {
 	deflated  bool      // COMPRESS=DEFLATE, until the end of the connection
 	ending    bool      // after this command the connection is closed
 	lastAlive time.Time // when keepalive looked at the connection last
+	progress  progress  // of the running command
 
 	stranger *list.Element // of Server.strangers, nil once logged in; protected by Server.mu
 }

@@ -77,6 +77,7 @@ func (s *session) cmdStore(c *command) error {
 	}
 	var gone bool
 	var modified []uint32
+	all := len(uids)
 	for len(uids) > 0 {
 		batch := uids[:min(storeBatch, len(uids))]
 		uids = uids[len(batch):]
@@ -84,7 +85,9 @@ func (s *session) cmdStore(c *command) error {
 		if req.Silent {
 			pending = s.pendingFlags(batch)
 		}
-		changed, left, err := s.view.box.SetFlags(s.ctx, batch, ch)
+		var changed []maildir.Record
+		var left []uint32
+		s.during(all-len(uids)-len(batch), all, func() { changed, left, err = s.view.box.SetFlags(s.ctx, batch, ch) })
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	if poll || time.Since(s.polled) >= pollEvery {
 		s.polled = time.Now()
-		err := v.box.Sync(s.ctx)
+		err := s.blocking(func() error { return v.box.Sync(s.ctx) })
 		if errors.Is(err, maildir.ErrGone) {
 			return errMailboxGone
 		}

@@ -35,6 +35,7 @@ func (s *session) cmdThread(c *command) error {
 	if !ok {
 		return bad("Unknown threading algorithm")
 	}
+	s.progress.upTo = percent / 2
 	_, uids, err := s.find(&req.Search, searchOptions{SearchReturn: wire.SearchReturn{All: true}})
 	if err != nil {
 		return err
@@ -50,7 +51,11 @@ func (s *session) cmdThread(c *command) error {
 // thread reads the messages, ascending, and threads them; those that are gone are left out.
 func (s *session) thread(uids []uint32, algorithm threadAlgorithm) (*threads, error) {
 	t := newThreads()
+	blocks := (len(uids) + threadBlock - 1) / threadBlock
+	n := 0
 	for block := range slices.Chunk(uids, threadBlock) {
+		n++
+		s.progress.upTo = percent/2 + percent/2*n/blocks
 		chunks := make([][]threadMessage, (len(block)+sortChunk-1)/sortChunk)
 		err := s.inspect(&plan{}, len(chunks), true, func(p *probe, i int) bool {
 			p.level = levelParse
