@@ -86,6 +86,9 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 	if err != nil {
 		return err
 	}
+	if msg.Catenate {
+		return s.catenate(c, func(r io.Reader) error { return delivery.Add(r, flags, keywords, msg.Date) })
+	}
 	lit := msg.Literal
 	switch {
 	case msg.UTF8 && !s.utf8: // RFC 9755 §4

@@ -62,6 +62,8 @@ var capabilityTable = []capability{
 	{"BINARY", "RFC 3516", afterLogin},
 	{"MULTIAPPEND", "RFC 3502", afterLogin},
 	{"REPLACE", "RFC 8508", afterLogin},
+	{"CATENATE", "RFC 4469", afterLogin},
+	{"URL-PARTIAL", "RFC 5550", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},
 	{"APPENDLIMIT", "RFC 7889", afterLogin},
 	{"WITHIN", "RFC 5032", afterLogin},

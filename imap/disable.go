@@ -56,6 +56,8 @@ var parts = map[string]part{
 	"BINARY":           {words: []string{"FETCH BINARY", "FETCH BINARY.PEEK", "FETCH BINARY.SIZE"}},
 	"MULTIAPPEND":      {},
 	"REPLACE":          {commands: []string{"REPLACE", "UID REPLACE"}},
+	"CATENATE":         {words: []string{"APPEND CATENATE", "REPLACE CATENATE"}},
+	"URL-PARTIAL":      {needs: []string{"CATENATE"}},
 	"STATUS=SIZE":      {words: []string{"STATUS SIZE", "LIST SIZE"}},
 	"APPENDLIMIT":      {words: []string{"STATUS APPENDLIMIT", "LIST APPENDLIMIT"}},
 	"WITHIN":           {words: []string{"SEARCH OLDER", "SEARCH YOUNGER"}},

@@ -31,13 +31,11 @@ func ParseReplace(d *Decoder) (old Set, name string, err error) {
 // at the end of the command. A literal of no octets is the client's way to cancel (RFC 3502 §6.3.11).
 //
 //	append-message = [SP flag-list] [SP date-time] SP append-data
-//	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")"   ; RFC 3516, RFC 9755 §4
+//	append-data    = literal / literal8 / utf8-literal / "CATENATE" SP "(" cat-part *(SP cat-part) ")"   ; RFC 3516, RFC 4469
+//	utf8-literal   = "UTF8" SP "(" literal8 ")"                                                          ; RFC 9755 §4
 func ParseAppendMessage(d *Decoder) (*AppendMessage, error) {
-	if d.inUTF8 {
-		d.inUTF8 = false
-		if !d.ExpectSpecial(')') {
-			return nil, d.Err()
-		}
+	if !d.closeUTF8() {
+		return nil, d.Err()
 	}
 	if d.messages > 0 && d.End() {
 		return nil, io.EOF
@@ -56,17 +54,84 @@ func ParseAppendMessage(d *Decoder) (*AppendMessage, error) {
 			return nil, d.Err()
 		}
 	}
-	if d.Keyword("UTF8") {
-		m.UTF8, d.inUTF8 = true, true
+	if d.Keyword("CATENATE") {
+		m.Catenate, d.catParts = true, 0
 		if !d.ExpectSP() || !d.ExpectSpecial('(') {
 			return nil, d.Err()
 		}
+		return &m, nil
 	}
-	var ok bool
-	m.Literal, ok = d.announced()
-	ok = ok && d.pos == len(d.buf) && (m.Literal.Binary || !m.UTF8)
-	if !d.expect(ok, "a message literal") {
+	if !d.openUTF8(&m.UTF8) || !d.expectLast(&m.Literal, m.UTF8) {
 		return nil, d.Err()
 	}
 	return &m, nil
+}
+
+// openUTF8 takes the beginning of an utf8-literal, if there is one.
+func (d *Decoder) openUTF8(is *bool) bool {
+	if !d.Keyword("UTF8") {
+		return d.err == nil
+	}
+	*is, d.inUTF8 = true, true
+	return d.ExpectSP() && d.ExpectSpecial('(')
+}
+
+// closeUTF8 takes the end of the last literal, if that was an utf8-literal.
+func (d *Decoder) closeUTF8() bool {
+	if !d.inUTF8 {
+		return d.err == nil
+	}
+	d.inUTF8 = false
+	return d.ExpectSpecial(')')
+}
+
+// expectLast takes the announcement of a literal that is next in the stream.
+func (d *Decoder) expectLast(lit *Literal, binary bool) (ok bool) {
+	*lit, ok = d.announced()
+	return d.expect(ok && d.pos == len(d.buf) && (lit.Binary || !binary), "a literal")
+}
+
+// ParseCatPart parses the next part of a message that is catenated; io.EOF: there are no more. A literal of it is the next thing in the stream,
+// as in ParseAppendMessage.
+//
+//	cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal   ; RFC 4469 §5, RFC 9755 §4
+func ParseCatPart(d *Decoder) (*CatPart, error) {
+	if !d.closeUTF8() {
+		return nil, d.Err()
+	}
+	if d.catParts > 0 {
+		if d.Special(')') {
+			return nil, io.EOF
+		}
+		if !d.ExpectSP() {
+			return nil, d.Err()
+		}
+	}
+	d.catParts++
+	var p CatPart
+	if !d.openUTF8(&p.UTF8) {
+		return nil, d.Err()
+	}
+	switch {
+	case p.UTF8:
+		p.Literal = new(Literal)
+		d.expectLast(p.Literal, true)
+	case d.Keyword("TEXT"):
+		p.Literal = new(Literal)
+		_ = d.ExpectSP() && d.expectLast(p.Literal, false)
+	case d.Keyword("URL"):
+		p.IsURL = true
+		if d.ExpectSP() && d.peek() == '{' {
+			p.Literal = new(Literal)
+			d.expectLast(p.Literal, false)
+		} else {
+			d.ExpectAString(&p.URL)
+		}
+	default:
+		d.Fail("expected TEXT or URL")
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return &p, nil
 }

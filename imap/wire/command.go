@@ -85,13 +85,23 @@ type Status struct {
 }
 
 // AppendMessage is what precedes the literal of one message of (MULTI)APPEND: flags, internal date, and whether the
-// message is announced as UTF8 (~{n}) (RFC 9755).
+// message is announced as UTF8 (~{n}) (RFC 9755). With Catenate its parts follow instead of a literal.
 type AppendMessage struct {
 	Flags   []string
 	Date    time.Time // zero when absent
 	HasDate bool
 	UTF8    bool
 	Literal Literal
+
+	Catenate bool
+}
+
+// CatPart is a part of a message that is catenated (RFC 4469): octets, or the URL of octets. Literal is nil for a URL that is not a literal.
+type CatPart struct {
+	IsURL   bool
+	UTF8    bool
+	URL     string
+	Literal *Literal
 }
 
 // Literal is an announced literal that has not been read yet.

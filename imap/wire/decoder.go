@@ -14,7 +14,8 @@ type Decoder struct {
 	err   error // first error, a *SyntaxError or *CharsetError
 
 	messages int  // APPEND: messages seen so far
-	inUTF8   bool // APPEND: the last one opened "UTF8 ("
+	inUTF8   bool // APPEND: the last literal opened "UTF8 ("
+	catParts int  // APPEND: parts of the running CATENATE seen so far
 }
 
 // NewDecoder parses args, raw protocol octets in which a literal stands as "{n}" CRLF octets. depth bounds nesting.

@@ -74,6 +74,19 @@ func parseAll(r *Reader, f *Frame) {
 		}
 		for {
 			m, err := ParseAppendMessage(a)
+			for err == nil && m.Catenate {
+				p, partErr := ParseCatPart(a)
+				if partErr == io.EOF {
+					m, err = ParseAppendMessage(a)
+				} else if partErr != nil {
+					return
+				} else if p.Literal != nil {
+					io.CopyN(io.Discard, r.Literal(*p.Literal), 100)
+					if r.ReadContinuation(f, nil) != nil {
+						return
+					}
+				}
+			}
 			if err != nil {
 				return
 			}
@@ -94,6 +107,7 @@ func FuzzReader(f *testing.F) {
 		"a NOOP", "a LOGIN {3}\r\njoe x", "a LOGIN {3+}\r\njoe {1+}\r\nx", "a APPEND x (\\Seen) {3+}\r\nabc {2+}\r\nde", "a APPEND {1+}\r\nx UTF8 (~{3+}\r\nabc)",
 		"a X {5000+}\r\n", "a X {2147483648999}", "a X {99999999999999999999+}", "{-1}", "a X {}", "\x00", "\r\r\n", "((((", "\x16\x03\x01", "a uid fetch 1:* (UID)",
 		"a SEARCH OR (NOT SEEN) CHARSET", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
+		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",
 		"a LOGIN {3+}\r\njoe \"" + strings.Repeat("x", 300),
 	} {

@@ -35,30 +35,56 @@ func appendAll(r *Reader, cont func() error) (string, error) {
 		if err != nil {
 			return out, err
 		}
-		if !m.Literal.NonSync {
-			if err := cont(); err != nil {
-				return out, err
-			}
-		}
-		body, err := io.ReadAll(r.Literal(m.Literal))
-		if err != nil {
-			return out, err
-		}
 		out += fmt.Sprintf(" %v", m.Flags)
 		if m.HasDate {
 			out += m.Date.Format(" " + time.RFC3339)
 		}
-		if m.UTF8 {
-			out += " utf8"
+		if m.Catenate {
+			out += " ("
+			for {
+				p, err := ParseCatPart(f.Args)
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					return out, err
+				}
+				if p.IsURL {
+					out += " URL " + p.URL
+				}
+				if p.Literal != nil {
+					if out, err = appendLiteral(r, f, *p.Literal, p.UTF8, out, cont); err != nil {
+						return out, err
+					}
+				}
+			}
+			out += ")"
+			continue
 		}
-		if m.Literal.Binary {
-			out += " binary"
-		}
-		out += fmt.Sprintf(" %q", body)
-		if err := r.ReadContinuation(f, cont); err != nil {
+		if out, err = appendLiteral(r, f, m.Literal, m.UTF8, out, cont); err != nil {
 			return out, err
 		}
 	}
+}
+
+// appendLiteral reads a literal of an APPEND and adds its description to out.
+func appendLiteral(r *Reader, f *Frame, lit Literal, utf8 bool, out string, cont func() error) (string, error) {
+	if !lit.NonSync {
+		if err := cont(); err != nil {
+			return out, err
+		}
+	}
+	body, err := io.ReadAll(r.Literal(lit))
+	if err != nil {
+		return out, err
+	}
+	if utf8 {
+		out += " utf8"
+	}
+	if lit.Binary {
+		out += " binary"
+	}
+	return out + fmt.Sprintf(" %q", body), r.ReadContinuation(f, cont)
 }
 
 func TestAppend(t *testing.T) {
@@ -79,6 +105,13 @@ func TestAppend(t *testing.T) {
 		{"a UID REPLACE * {3+}\r\na b ~{1}\r\nx\r\n", `* a b [] binary "x"`, 1},
 		{"a APPEND x (\\Seen) {3+}\r\nabc (\\Draft) {2+}\r\nde {1}\r\nf\r\n", `x [\Seen] "abc" [\Draft] "de" [] "f"`, 1}, // RFC 3502
 		{"a APPEND x UTF8 (~{1+}\r\na) UTF8 (~{1+}\r\nb) {1+}\r\nc\r\n", `x [] utf8 binary "a" [] utf8 binary "b" [] "c"`, 0},
+		{"a APPEND x CATENATE (URL /y/;UID=1)\r\n", `x [] ( URL /y/;UID=1)`, 0}, // RFC 4469
+		{"a APPEND x (\\Seen) CATENATE (TEXT {3}\r\nabc URL \"u v\" TEXT {1+}\r\nd)\r\n", `x [\Seen] ( "abc" URL u v "d")`, 1},
+		{"a APPEND x CATENATE (URL {3}\r\nabc URL {2+}\r\nde URL f)\r\n", `x [] ( URL  "abc" URL  "de" URL f)`, 1},
+		{"a APPEND x CATENATE (UTF8 (~{1+}\r\na) TEXT {1+}\r\nb UTF8 (~{1}\r\nc)) {1+}\r\nd\r\n", `x [] ( utf8 binary "a" "b" utf8 binary "c") [] "d"`, 1},
+		{"a APPEND x catenate (url a) () CATENATE (URL b) {1+}\r\nc\r\n", `x [] ( URL a) [] ( URL b) [] "c"`, 0},
+		{"a APPEND CATENATE CATENATE (URL a)\r\n", `CATENATE [] ( URL a)`, 0},
+		{"a UID REPLACE 5 x CATENATE (TEXT {1}\r\na)\r\n", `5 x [] ( "a")`, 1},
 	} {
 		for _, slow := range []bool{false, true} {
 			var rd io.Reader = strings.NewReader(tt.in + "b NOOP\r\n")
@@ -113,6 +146,16 @@ func TestAppendRefused(t *testing.T) {
 		"a REPLACE $ x {3+}\r\nabc\r\n",
 		"a UID REPLACE 0 x {8000+}\r\n" + big + "\r\n",
 		"a REPLACE 1 {3+}\r\nabc\r\n",
+		"a APPEND x CATENATE\r\n",
+		"a APPEND x CATENATE ()\r\n",
+		"a APPEND x CATENATE (URL a\r\n",
+		"a APPEND x CATENATE (URL a TEXT b)\r\n",
+		"a APPEND x CATENATE (URL a  {8000+}\r\n" + big + "\r\n",
+		"a APPEND x CATENATE (TEXT {3+}\r\nabcURL a)\r\n",
+		"a APPEND x CATENATE (TEXT {3+}\r\nabc TEXTS {8000+}\r\n" + big + ")\r\n",
+		"a APPEND x CATENATE (UTF8 ({3+}\r\nabc))\r\n",
+		"a APPEND x CATENATE (UTF8 (~{3+}\r\nabc)\r\n",
+		"a APPEND x CATENATE (URL a) x\r\n",
 		"a APPEND x {8000}\r\n",                                 // client waits, gets NO
 		"a APPEND x (\\Seen {8000+}\r\n" + big + "\r\n",         // list not closed
 		"a APPEND x \"1-Foo-2026\" {8000+}\r\n" + big + "\r\n",  // no date
