@@ -103,7 +103,6 @@ roost/maildir
 
 roost/maildir/message
 	github.com/emersion/go-message            charsets
-	golang.org/x/net                          text of HTML
 	golang.org/x/text                         charsets it does not have
 `
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"roost/imap/wire"
 	"roost/index"
@@ -158,7 +159,7 @@ func generate(rng *rand.Rand) (known, string) {
 	field("Date", date, date)
 	k.text = words(rng.IntN(12)) + " end"
 	content := ""
-	switch rng.IntN(3) {
+	switch rng.IntN(4) {
 	case 0:
 		field("Content-Type", "text/plain", "text/plain; charset=utf-8")
 		content = k.text + "\n"
@@ -175,6 +176,14 @@ func generate(rng *rand.Rand) (known, string) {
 	case 2:
 		field("Content-Type", "multipart/mixed", "multipart/mixed; boundary=bb")
 		content = "--bb\nContent-Type: text/plain; charset=utf-8\n\n" + k.text + "\n--bb\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\nYWxwaGE=\n--bb--\n"
+	case 3:
+		field("Content-Type", "text/html", "text/html; charset=utf-8")
+		content = "<html><head><style>lunch { x: y }</style></head>\n<body class=alpha><!-- invoice -->"
+		for i, word := range strings.Fields(k.text) {
+			first := []rune(word)[0]
+			content += fmt.Sprintf([]string{"<b>%c</b>%s\n", "&#%d;<span class=lunch>%s</span>&nbsp;"}[i%2], first, word[utf8.RuneLen(first):])
+		}
+		content += "</body></html>\n"
 	}
 	return k, b.String() + "\n" + content
 }

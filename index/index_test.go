@@ -230,7 +230,7 @@ opaque
 Content-Type: text/html
 Content-Transfer-Encoding: base64
 
-PGI+aGlkZGVuPC9iPg==
+PGI+aGlkPC9iPmRlbg==
 --b
 Content-Type: message/rfc822
 
@@ -249,7 +249,8 @@ func TestMatchMessage(t *testing.T) {
 		{"", true, true},
 		{"KÖLN", true, true},
 		{"softbreak", true, true},
-		{"<b>hidden", true, true},
+		{"hidden", true, true},
+		{"<b>hidden", false, false},
 		{"deepest", true, true},
 		{"inner sübject", true, true},
 		{"outer subject", false, true},

@@ -4,7 +4,7 @@
 // Terms: a text is what is searched as a whole, such as one header field or one part of a message; a needle is what is looked for. Both are
 // folded (see Fold) and then compared octet by octet. No needle is found across two texts.
 //
-// Line ends are searched as they are decoded, CRLF; folded header fields are unfolded first. HTML is searched with its tags.
+// Line ends are searched as they are decoded, CRLF; folded header fields are unfolded first. Of HTML what a reader sees is searched.
 //
 // Files: index.go what callers use, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length with constant memory.
 //

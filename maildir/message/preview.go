@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/net/html"
 )
 
 const (
@@ -27,12 +25,10 @@ func Preview(r io.ReaderAt, m *Message) string {
 		return ""
 	}
 	text := io.LimitReader(textReader(r, p), previewInput)
-	var raw []byte
 	if markup {
-		raw = plainText(text)
-	} else {
-		raw, _ = io.ReadAll(text) // what is damaged ends there
+		text = newHTMLReader(text, false)
 	}
+	raw, _ := io.ReadAll(text) // what is damaged ends there
 	if s := firstWords(raw, true); s != "" {
 		return s
 	}
@@ -53,37 +49,6 @@ func previewPart(p *Part, subtype string) *Part {
 		}
 	}
 	return nil
-}
-
-// hidden are the elements whose text nobody sees.
-var hidden = map[string]bool{"head": true, "script": true, "style": true, "title": true, "template": true}
-
-// plainText returns the text of HTML that a reader sees. Broken HTML gives what can be had.
-func plainText(r io.Reader) []byte {
-	z := html.NewTokenizer(r)
-	z.SetMaxBuf(previewInput)
-	var out []byte
-	skip := ""
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return out
-		case html.TextToken:
-			if skip == "" {
-				out = append(out, z.Text()...)
-			}
-		case html.StartTagToken:
-			if name, _ := z.TagName(); skip == "" && hidden[string(name)] {
-				skip = string(name)
-			}
-			out = append(out, ' ')
-		case html.EndTagToken:
-			if name, _ := z.TagName(); string(name) == skip {
-				skip = ""
-			}
-			out = append(out, ' ')
-		}
-	}
 }
 
 // firstWords returns the first words of a text on one line. own: without quoted lines, and nothing behind a signature's separator.

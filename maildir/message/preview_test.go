@@ -15,7 +15,7 @@ func TestPreview(t *testing.T) {
 		{"\n> only\n>quoted\n", "> only >quoted"},
 		{"Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe=\n!\n", "Grüße!"},
 		{"Content-Type: text/html; charset=utf-8\n\n<html><head><title>no</title><style>p{}</style></head><body><p>Hi&nbsp;<b>there</b>,<br>how &amp; why<script>x()</script></p>",
-			"Hi there , how & why"},
+			"Hi there, how & why"},
 		{mixed("b") + "--b\nContent-Type: application/pdf\n\nAAAA\n--b\nContent-Type: text/html\n\n<p>html</p>\n--b\n\nplain\n--b--\n", "plain"},
 		{mixed("b") + "--b\nContent-Disposition: attachment\n\nattached\n--b\nContent-Type: text/html\n\n<p>html</p>\n--b--\n", "html"},
 		{"Content-Type: application/pkcs7-mime\n\nAAAA\n", ""},

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Text walks everything that SEARCH BODY looks at: the decoded UTF-8 text of every part that holds text, in order, also inside embedded
-// messages, whose headers, decoded, count as text of the body. Such parts are text/*, reports (message/delivery-status and the like) and
+// Text walks everything that SEARCH BODY looks at: the decoded UTF-8 text of every part that holds text, in order, of HTML what a reader sees (html.go),
+// also inside embedded messages, whose headers, decoded, count as text of the body. Such parts are text/*, reports (message/delivery-status and the like) and
 // multiparts that turned out to have no parts. Unknown charsets and broken encodings yield what can be had.
 // fn may return io.EOF to stop early without error.
 func Text(r io.ReaderAt, m *Message, fn func(p *Part, text io.Reader) error) error {
@@ -57,9 +57,17 @@ func (w *textWalker) walk(p *Part, embedded bool) error {
 		}
 	}
 	if w.bodies && len(p.Children) == 0 && holdsText(p) {
-		return w.fn(p, textReader(w.r, p))
+		text := textReader(w.r, p)
+		if isHTML(p) {
+			text = newHTMLReader(text, true)
+		}
+		return w.fn(p, text)
 	}
 	return nil
+}
+
+func isHTML(p *Part) bool {
+	return isText(p) && equalFold(p.Subtype, "html")
 }
 
 func holdsText(p *Part) bool {
