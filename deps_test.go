@@ -24,6 +24,7 @@ roost
 roost/internal/cli
 	roost/internal/auth                       user: edits the passwd-file
 	roost/internal/config                     reads the configuration file
+	roost/internal/extract                    is the child that reads a document
 	roost/internal/serve                      serve and check
 	roost/internal/tlsconf                    shows the certificate's fingerprint
 	roost/index                               index status
@@ -61,6 +62,12 @@ roost/internal/systemd
 	github.com/coreos/go-systemd              sd_notify, sd_listen_fds
 
 roost/internal/tlsconf
+
+roost/internal/extract
+	github.com/landlock-lsm/go-landlock       the child that reads a document opens no file
+	github.com/ledongthuc/pdf                 text of PDF
+	golang.org/x/sys                          limits of that child
+	golang.org/x/text                         charsets of XML
 
 roost/internal/utf7
 
@@ -114,6 +121,7 @@ var never = map[string][]string{
 	"roost/maildir":          {"net", "crypto/tls"},
 	"roost/maildir/message":  {"net", "os", "log/slog", "path/filepath"},
 	"roost/internal/utf7":    {"net", "os", "log/slog"},
+	"roost/internal/extract": {"net", "log/slog"},
 	"roost/internal/inflate": {"net", "os", "log/slog"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"roost/internal/config"
+	"roost/internal/extract"
 )
 
 // DefaultConfig is the configuration of a system service.
@@ -50,6 +51,9 @@ type exit int
 
 // Main runs the command line of this process and returns its exit status.
 func Main() int {
+	if len(os.Args) > 1 && os.Args[1] == extract.Command { // not for people: the child of extract.Text
+		return extract.Main(os.Args[1:], os.Stdin, os.Stdout)
+	}
 	return run(os.Args[1:], &streams{os.Stdin, os.Stdout, os.Stderr})
 }
 
