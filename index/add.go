@@ -31,7 +31,7 @@ func (a *adder) add(id message.ObjectID, f *os.File, meta *message.Meta) (doc ui
 		a.in = make([]byte, chunk)
 	}
 	doc = a.b.Begin(segment.ID(id))
-	if err := a.texts(f, meta); err != nil {
+	if err := contain(func() error { return a.texts(f, meta) }); err != nil {
 		a.b.Abandon()
 		return 0, &unreadable{err}
 	}

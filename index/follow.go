@@ -3,10 +3,12 @@ package index
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -48,6 +50,7 @@ type Follower struct {
 	fails map[failure]time.Time
 	added map[string][]entry // by box file name: not in the index yet
 	began time.Time          // when the first of them was added
+	clear int                // Index.clear at the beginning of the pass
 	state Progress
 	told  time.Time // when state was written
 }
@@ -74,7 +77,7 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 	wake := make(chan struct{}, 1)
 	defer f.Store.WaitTree(wake)()
 	for {
-		err := f.pass(ctx)
+		err := contain(func() error { return f.pass(ctx) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -84,7 +87,9 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 		pause := f.Pause
 		if err != nil {
 			f.forget()
-			if errors.Is(err, segment.ErrDamaged) {
+			if errors.Is(err, errCleared) {
+				pause = 0
+			} else if errors.Is(err, segment.ErrDamaged) {
 				x.Drop(err)
 			} else {
 				x.log.Warn("the search index cannot be written; searches read messages instead", "dir", x.dir, "cause", err)
@@ -118,6 +123,19 @@ func (f *Follower) begin(ctx context.Context, x *Index) {
 	f.a = &adder{stop: ctx.Err}
 }
 
+// errCleared: somebody called Clear meanwhile, and what was begun makes no sense any more.
+var errCleared = errors.New("the index was cleared")
+
+// contain makes a panic an error, whose stack is part of it.
+func contain(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
 // forget drops what is not written.
 func (f *Follower) forget() {
 	if f.a.b != nil {
@@ -135,6 +153,9 @@ func (f *Follower) pass(ctx context.Context) error {
 		f.x.log.Info("building the search index anew, as asked", "dir", f.x.dir)
 		f.x.Clear()
 	}
+	f.x.mu.RLock()
+	f.clear = f.x.clear
+	f.x.mu.RUnlock()
 	infos, err := f.Store.List()
 	if err != nil {
 		return err
@@ -341,20 +362,27 @@ func (f *Follower) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := f.x.publish(fresh, f.added); err != nil {
+	if err := f.x.publish(fresh, f.added, f.clear); err != nil {
 		return err
 	}
 	clear(f.added)
-	return f.x.merge(ctx)
+	return f.x.merge(ctx, f.clear)
 }
 
 // publish adds a segment and entries.
-func (x *Index) publish(fresh *segment.Segment, added map[string][]entry) error {
+func (x *Index) publish(fresh *segment.Segment, added map[string][]entry, clear int) error {
 	for name := range added {
 		x.box(name) // loaded
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.clear != clear {
+		if fresh != nil {
+			fresh.Remove()
+			fresh.Release()
+		}
+		return errCleared
+	}
 	if fresh != nil {
 		x.segs = append(slices.Clip(x.segs), fresh)
 	}
@@ -428,7 +456,7 @@ func idKey(id segment.ID) (k uint64) {
 }
 
 // merge joins segments where there are too many.
-func (x *Index) merge(ctx context.Context) error {
+func (x *Index) merge(ctx context.Context, clear int) error {
 	for {
 		segs := x.segments()
 		release := func() {
@@ -455,6 +483,14 @@ func (x *Index) merge(ctx context.Context) error {
 			merged = segment.Segments{s}
 		}
 		x.mu.Lock()
+		if x.clear != clear {
+			x.mu.Unlock()
+			for _, s := range merged {
+				s.Remove()
+				s.Release()
+			}
+			return errCleared
+		}
 		old := x.segs[lo:]
 		x.segs = append(slices.Clone(x.segs[:lo]), merged...)
 		x.mu.Unlock()

@@ -31,6 +31,7 @@ type Index struct {
 	mu    sync.RWMutex // protects what follows; readers copy it and retain the segments
 	segs  segment.Segments
 	boxes map[string]*box // by file name
+	clear int             // counts Clear, so that Follow notices
 }
 
 // ErrInUse says that another process has the index open.
@@ -304,6 +305,7 @@ func (x *Index) Clear() {
 	x.mu.Lock()
 	segs := x.segs
 	x.segs, x.boxes = nil, map[string]*box{}
+	x.clear++
 	x.mu.Unlock()
 	for _, s := range segs {
 		s.Remove()

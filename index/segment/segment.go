@@ -18,7 +18,6 @@ type Segment struct {
 	data []byte
 	c    contents
 	refs atomic.Int32
-	gone atomic.Bool // the file is to be removed with the last reference
 }
 
 // Open maps a segment and checks all of it; ErrDamaged when it is not what was written. Release it.
@@ -83,7 +82,7 @@ func (s *Segment) unneeded(c section) {
 	}
 }
 
-// Retain counts a reader; Release one less, the last one unmaps the file. Remove has it removed then.
+// Retain counts a reader; Release one less, the last one unmaps the file. Remove removes the file, which readers still have.
 func (s *Segment) Retain() { s.refs.Add(1) }
 func (s *Segment) Release() {
 	if s.refs.Add(-1) > 0 {
@@ -91,11 +90,8 @@ func (s *Segment) Release() {
 	}
 	syscall.Munmap(s.data)
 	s.data = nil
-	if s.gone.Load() {
-		os.Remove(s.path)
-	}
 }
-func (s *Segment) Remove() { s.gone.Store(true) }
+func (s *Segment) Remove() { os.Remove(s.path) }
 
 // First and Last are the numbers of its documents, Size is that of its file in octets, Docs the number of documents.
 func (s *Segment) First() uint32 { return s.c.first }
