@@ -67,12 +67,7 @@ func run(args []string, std *streams) (status int) {
 			status = int(code)
 		}
 	}()
-	parser, err := kong.New(&commands{}, kong.Name("roost"), kong.Description(description), kong.Writers(std.out, std.err),
-		kong.Exit(func(code int) { panic(exit(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Vars{"config": DefaultConfig})
-	if err != nil {
-		panic(err)
-	}
+	parser := newParser(std)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -90,6 +85,17 @@ func run(args []string, std *streams) (status int) {
 		return 1
 	}
 	return 0
+}
+
+// newParser makes the parser of command lines. --help panics with exit.
+func newParser(std *streams) *kong.Kong {
+	parser, err := kong.New(&commands{}, kong.Name("roost"), kong.Description(description), kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { panic(exit(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{"config": DefaultConfig})
+	if err != nil {
+		panic(err)
+	}
+	return parser
 }
 
 // usageError is a command line that makes no sense.
