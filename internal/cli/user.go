@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"roost/internal/auth"
 	"roost/internal/config"
@@ -58,7 +60,7 @@ func (*userAddCmd) Help() string { return schemesHelp + "\n\n  roost user add al
 
 type userPasswdCmd struct {
 	Name   string `arg:"" help:"Login name."`
-	Scheme string `help:"How the password is stored (default ARGON2ID)." placeholder:"SCHEME"`
+	Scheme string `help:"How the password is stored (default: as before; ARGON2ID if that is no longer written)." placeholder:"SCHEME"`
 	passwdFile
 }
 
@@ -138,21 +140,29 @@ func (c *userPasswdCmd) Run(std *streams) error {
 	if err != nil {
 		return err
 	}
-	known := false
-	for _, u := range users {
-		known = known || u.Name == c.Name
-	}
-	if !known {
+	at := slices.IndexFunc(users, func(u auth.Listed) bool { return u.Name == c.Name })
+	if at < 0 {
 		return missing(c.Name, path, auth.ErrNoUser)
 	}
-	hash, err := newPassword(std, c.Name, c.Scheme)
+	scheme, old := strings.ToUpper(c.Scheme), users[at].Scheme
+	if scheme == "" {
+		scheme = auth.DefaultScheme
+		if slices.Contains(auth.Schemes(), old) {
+			scheme = old
+		}
+	}
+	hash, err := newPassword(std, c.Name, scheme)
 	if err != nil {
 		return err
 	}
 	if err := auth.SetPassword(path, c.Name, hash); err != nil {
 		return missing(c.Name, path, err)
 	}
-	fmt.Fprintf(std.out, "changed the password of %s in %s\n", c.Name, path)
+	instead := ""
+	if old != "" && old != scheme {
+		instead = " instead of " + old
+	}
+	fmt.Fprintf(std.out, "changed the password of %s in %s, stored as %s%s\n", c.Name, path, scheme, instead)
 	return nil
 }
 
