@@ -52,9 +52,12 @@ func (c *checkCmd) Run(std *streams) error {
 // surroundings looks at the files a configuration names.
 func surroundings(c *config.Config, file string) (users int, problems config.Problems) {
 	problem := func(key, format string, args ...any) {
+		if c.Unread(key) {
+			return // told already
+		}
 		problems = append(problems, config.Problem{File: file, Line: c.Line(key), Key: key, Text: fmt.Sprintf(format, args...)})
 	}
-	if filepath.IsAbs(c.Auth.PasswdFile) {
+	if filepath.IsAbs(c.Auth.PasswdFile) && !c.Unread("auth.passwd_file") {
 		var lines []auth.Problem
 		var err error
 		users, lines, err = auth.CheckFile(c.Auth.PasswdFile, c.Auth.DefaultScheme)

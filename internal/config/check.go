@@ -18,6 +18,9 @@ type checker struct {
 }
 
 func (k *checker) problem(key, format string, args ...any) {
+	if k.c.Unread(key) {
+		return // told already
+	}
 	k.problems = append(k.problems, Problem{k.c.file, lineOf(k.c.lines, key), key, fmt.Sprintf(format, args...)})
 }
 
@@ -39,9 +42,9 @@ func (k *checker) atLeast(key string, value, least int64, unit string) {
 	}
 }
 
-// Check finds what the types cannot: all of it at once, nil when there is nothing. It does not look at any file.
+// Check tells everything that is wrong, at once; nil when there is nothing. It does not look at any file.
 func (c *Config) Check() Problems {
-	k := &checker{c: c}
+	k := &checker{c: c, problems: slices.Clone(c.unread)}
 	if strings.ContainsFunc(c.Hostname, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/:@"\`, r) }) {
 		k.problem("hostname", "%q is not a host name like mail.example.org", c.Hostname)
 	}

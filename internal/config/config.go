@@ -27,6 +27,8 @@ type Config struct {
 
 	file  string         // where it came from, for messages
 	lines map[string]int // line of each key that was set
+
+	unread Problems // keys of the file that are not taken over
 }
 
 // Listen are the addresses served, "host:port" with an empty host for all.

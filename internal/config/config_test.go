@@ -158,9 +158,17 @@ func TestMistakes(t *testing.T) {
 			`^f:2: sandbox.landlock: must be true or false without quotes, not a string$`,
 			`^f:4: limits.memory: "half" is neither a size like "512 MiB" nor a share like "50%"$`,
 		}},
+		// What types cannot say, in the same go; but nothing of keys of which something was said already.
+		{"hostnam = 'x'\nadmin = 'nobody'\n[listen]\nimap = 5\nimaps = []\n[mail]\nlayout = 'mbox'\nseparator = 1\n[limits]\nline = 'much'\nnesting = 1\n", []string{
+			`^f:1: hostnam: unknown key`, `^f:2: admin: "nobody" is not a URI`, `^f:4: listen.imap: must be a string`, `^f:7: mail.layout: "mbox" is not one of`,
+			`^f:8: mail.separator: must be a string`, `^f:10: limits.line: "much" is not a size`, `^f:11: limits.nesting: 1 is too little`,
+		}},
 		{"hostname = 1979-05-27\n", []string{`^f:1: hostname: must be a string in quotes, not a date$`}},
 	} {
-		_, err := Parse("f", []byte(c.file))
+		conf, err := Parse("f", []byte(c.file))
+		if err == nil {
+			err = conf.Check()
+		}
 		compare(t, c.file, err, c.want)
 	}
 }

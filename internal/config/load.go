@@ -52,7 +52,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Load reads a configuration file; keys that are not set have their defaults. The error is Problems, or that of the file system.
+// Load reads a configuration file; keys that are not set, or not to something of their type, have their defaults. The error is that of the file system,
+// or Problems when it is no TOML. Everything else that is wrong Check tells.
 func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	switch {
@@ -81,10 +82,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	c := Default()
 	c.file, c.lines = file, l.lines
 	l.table("", tree, reflect.ValueOf(c).Elem())
-	if len(l.problems) > 0 {
-		l.problems.Sort()
-		return nil, l.problems
-	}
+	c.unread = l.problems
 	return c, nil
 }
 
@@ -253,17 +251,19 @@ func (l *loader) strings(key string, v any, into *Strings) {
 			list = nil
 		}
 	}
-	*into = make(Strings, 0, len(list))
+	all := make(Strings, 0, len(list))
 	for _, e := range list {
 		var s string
 		if s, ok = e.(string); !ok {
 			break
 		}
-		*into = append(*into, s)
+		all = append(all, s)
 	}
 	if !ok {
 		l.problem(key, "must be a string or a list of strings, not %s", kind(v))
+		return
 	}
+	*into = all
 }
 
 func (l *loader) folders(key string, v any, into *[]Folder) {
@@ -301,6 +301,15 @@ func kind(v any) string {
 		return "a table"
 	}
 	return "a date"
+}
+
+// Unread tells whether a key, or something that it is in or that is in it, was set to what it cannot be: what its value is then says nothing.
+func (c *Config) Unread(key string) bool {
+	within := func(a, b string) bool {
+		rest, ok := strings.CutPrefix(a, b)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	}
+	return slices.ContainsFunc(c.unread, func(p Problem) bool { return within(key, p.Key) || within(p.Key, key) })
 }
 
 // Line is where a key was set, 0 when it was not.
