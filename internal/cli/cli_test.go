@@ -281,6 +281,9 @@ listen.imaps = "127.0.0.1:0"
 		t.Errorf("an unsupported mail location: %s", got)
 	}
 
+	early := dial(t, p.plain, false)
+	early.ok("LOGIN alice@example.org one")
+
 	// A changed password counts after SIGHUP at the latest; the old one no more.
 	set := exec.Command(p.cmd.Path, "user", "passwd", "alice@example.org", "--config", conf)
 	set.Stdin = strings.NewReader("new one\n")
@@ -297,5 +300,17 @@ listen.imaps = "127.0.0.1:0"
 	if got := dial(t, p.tls, true).do("LOGIN alice@example.org one"); !strings.HasPrefix(got, "NO [AUTHENTICATIONFAILED]") {
 		t.Errorf("the old password: %s", got)
 	}
+
+	// Who is removed cannot log in any more; who is logged in stays, also with a password that was changed since.
+	if out, err := exec.Command(p.cmd.Path, "user", "remove", "alice@example.org", "--config", conf).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	for got := ""; !strings.HasPrefix(got, "NO [AUTHENTICATIONFAILED]"); {
+		if got = dial(t, p.tls, true).do(`LOGIN alice@example.org "new one"`); time.Now().After(deadline.Add(5 * time.Second)) {
+			t.Fatalf("a user who was removed: %s", got)
+		}
+	}
+	early.ok("SELECT INBOX")
 	p.stop()
 }
