@@ -83,3 +83,33 @@ func TestRestoreWhileServing(t *testing.T) {
 		})
 	}
 }
+
+// The state directory is emptied while the server runs: nobody else can take it, and what is made once stays the same.
+func TestStateEmptied(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, strings.Replace(sandboxConf, "tls.", "# tls.", -1))
+	args := []string{"serve", "--config", h.path("roost.conf")}
+	p := start(t, nil, args...)
+	cert, err := os.ReadFile(h.path("state/roost-cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := dial(t, p.plain, false)
+	i.ok("LOGIN alice a")
+	i.ok("SELECT INBOX")
+	exec.Command("find", h.path("state"), "-mindepth", "1", "-delete").Run() // it may be filled again already
+	for until := time.Now().Add(time.Minute); !strings.Contains(p.errs.String(), "the state directory was emptied"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("nobody noticed:\n%s", p.errs.String())
+		}
+	}
+	if again, err := os.ReadFile(h.path("state/roost-cert.pem")); err != nil || string(again) != string(cert) {
+		t.Errorf("the certificate is another one: %v", err)
+	}
+	second := exec.Command(p.cmd.Path, args...)
+	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), "another roost (pid ") {
+		t.Errorf("a second server: %v: %s", err, out)
+	}
+	i.ok("NOOP")
+	p.stop()
+}

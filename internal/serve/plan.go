@@ -69,7 +69,9 @@ func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []b
 	if c.TLS.Cert != "" {
 		p.Cert, err = tlsconf.Load(c.TLS.Cert, c.TLS.Key, log)
 	} else {
-		p.Cert, err = tlsconf.SelfSigned(p.State.Dir, p.Hostname, log)
+		if p.Cert, err = tlsconf.SelfSigned(p.State.Dir, p.Hostname, log); err == nil {
+			err = p.State.Remember(tlsconf.CertName, tlsconf.KeyName)
+		}
 	}
 	if err == nil {
 		key, err = p.State.Secret()

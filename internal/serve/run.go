@@ -17,6 +17,9 @@ import (
 // graceful is how long a stopping server waits for its sessions.
 const graceful = 8 * time.Second
 
+// renewEvery is how often the state directory is looked at.
+const renewEvery = 5 * time.Second
+
 // server is what serves a listener; *imap.Server.
 type server interface {
 	Serve(l net.Listener, implicitTLS bool) error
@@ -112,6 +115,9 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 		alive = t.C
 	}
 
+	look := time.NewTicker(renewEvery)
+	defer look.Stop()
+
 	srv := p.newServer()
 	status := func() string { return fmt.Sprintf("Serving %s, %d connections", p.What, srv.Connections()) }
 	failed := make(chan error, len(ls.All()))
@@ -136,6 +142,12 @@ func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 			p.Cert.Reload()
 			p.Auth.Reload()
 			manager.Ready(status())
+		case <-look.C:
+			if renewed, err := p.State.Renew(); err != nil {
+				p.Log.Error("the state directory was removed or replaced while serving", "dir", p.State.Dir, "err", err)
+			} else if renewed {
+				p.Log.Warn("the state directory was emptied or replaced while serving; it is locked again, and filled as mail is used", "dir", p.State.Dir)
+			}
 		case <-alive:
 			manager.Alive(status()) // the lock of the connections is free
 		case <-ctx.Done():

@@ -175,6 +175,38 @@ func TestState(t *testing.T) {
 	if err != nil || len(password) != 24 {
 		t.Fatalf("%q, %v", password, err)
 	}
+	// Emptied, or replaced by another directory, it is locked again with what was in it; a server that was faster keeps it.
+	for range 2 {
+		if renewed, err := s.Renew(); renewed || err != nil {
+			t.Errorf("nothing happened: %v, %v", renewed, err)
+		}
+		if err := os.Rename(dir, filepath.Join(t.TempDir(), "old")); err != nil {
+			t.Fatal(err)
+		}
+		if renewed, err := s.Renew(); !renewed || err != nil {
+			t.Errorf("moved away: %v, %v", renewed, err)
+		}
+		if _, err := OpenState(dir); err == nil {
+			t.Error("a second server may start")
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	other, err := OpenState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if renewed, err := s.Renew(); renewed || err == nil || !strings.Contains(err.Error(), "another roost (pid ") {
+		t.Errorf("another server: %v, %v", renewed, err)
+	}
+	if renewed, err := s.Renew(); renewed || err != nil {
+		t.Errorf("told again: %v, %v", renewed, err)
+	}
+	other.Close()
+	if renewed, err := s.Renew(); !renewed || err != nil {
+		t.Errorf("the other server is gone: %v, %v", renewed, err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,10 @@ const (
 
 // State is a state directory that this process alone uses.
 type State struct {
-	Dir  string
-	lock *os.File
+	Dir    string
+	lock   *os.File
+	kept   map[string][]byte // small files as they were read or written
+	failed string            // last failure of Renew
 }
 
 // OpenState makes the directory, private to its owner, and locks it: two servers on the same files would each undo what the other wrote.
@@ -31,6 +33,15 @@ func OpenState(dir string) (*State, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w; choose another with --state, or mail.state in the configuration", err)
 	}
+	f, err := lockState(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &State{Dir: dir, lock: f, kept: map[string][]byte{}}, nil
+}
+
+// lockState takes the lock of a state directory.
+func lockState(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the state directory: %w", err)
@@ -52,7 +63,47 @@ func OpenState(dir string) (*State, error) {
 		f.Close()
 		return nil, fmt.Errorf("writing %s: %w", f.Name(), err)
 	}
-	return &State{Dir: dir, lock: f}, nil
+	return f, nil
+}
+
+// Renew makes the state directory this process's again when somebody emptied, removed or replaced it, because another server would find it free.
+// renewed: that was done. An error is returned once.
+func (s *State) Renew() (renewed bool, err error) {
+	mine, err1 := s.lock.Stat()
+	there, err2 := os.Stat(filepath.Join(s.Dir, lockName))
+	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+		s.failed = ""
+		return false, nil
+	}
+	if err = s.renew(); err == nil {
+		s.failed = ""
+		return true, nil
+	}
+	if s.failed == err.Error() {
+		return false, nil
+	}
+	s.failed = err.Error()
+	return false, err
+}
+
+func (s *State) renew() error {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return err
+	}
+	f, err := lockState(s.Dir)
+	if err != nil {
+		return err
+	}
+	s.lock.Close()
+	s.lock = f
+	for name, b := range s.kept {
+		if _, err := os.Stat(filepath.Join(s.Dir, name)); errors.Is(err, os.ErrNotExist) {
+			if err := s.write(name, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close lets others use the directory.
@@ -67,22 +118,42 @@ func (s *State) Secret() ([]byte, error) {
 	})
 }
 
+// Remember reads files that others keep in the directory, so that Renew puts them back.
+func (s *State) Remember(names ...string) error {
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(s.Dir, name))
+		if err != nil {
+			return err
+		}
+		s.kept[name] = b
+	}
+	return nil
+}
+
 // keep reads a small private file, or writes it when it is absent or empty.
 func (s *State) keep(name string, fresh func() []byte) ([]byte, error) {
 	path := filepath.Join(s.Dir, name)
 	b, err := os.ReadFile(path)
 	if err == nil && len(b) > 0 {
+		s.kept[name] = b
 		return b, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	b = fresh()
+	s.kept[name] = b
+	return b, s.write(name, b)
+}
+
+// write replaces a small private file.
+func (s *State) write(name string, b []byte) error {
+	path := filepath.Join(s.Dir, name)
 	tmp := path + ".tmp" // ours alone under the lock
 	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return nil, err
+		return err
 	}
-	return b, os.Rename(tmp, path)
+	return os.Rename(tmp, path)
 }
 
 // DefaultState is where a Maildir's state is kept when nothing else is said: $XDG_STATE_HOME/roost/<name>-<hash of its path>.

@@ -21,8 +21,8 @@ import (
 
 // The self-signed certificate's files in the state directory.
 const (
-	certName = "roost-cert.pem"
-	keyName  = "roost-key.pem"
+	CertName = "roost-cert.pem"
+	KeyName  = "roost-key.pem"
 )
 
 // How long it lives. People accept it once in their mail program and then want peace.
@@ -33,7 +33,7 @@ const (
 
 // SelfSigned loads the self-signed certificate kept in dir; it is made when it is absent, broken, nearly expired or not for hostname.
 func SelfSigned(dir, hostname string, log *slog.Logger) (*Source, error) {
-	certFile, keyFile := filepath.Join(dir, certName), filepath.Join(dir, keyName)
+	certFile, keyFile := filepath.Join(dir, CertName), filepath.Join(dir, KeyName)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil || time.Until(pair.Leaf.NotAfter) < renewAt || hostname != "" && pair.Leaf.VerifyHostname(hostname) != nil {
 		if err := makePair(certFile, keyFile, hostname); err != nil {

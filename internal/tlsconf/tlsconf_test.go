@@ -32,7 +32,7 @@ func TestSelfSigned(t *testing.T) {
 	if time.Until(leaf.NotAfter) < 9*365*24*time.Hour {
 		t.Errorf("valid until %v", leaf.NotAfter)
 	}
-	if fi, err := os.Stat(filepath.Join(dir, keyName)); err != nil || fi.Mode().Perm() != 0o600 {
+	if fi, err := os.Stat(filepath.Join(dir, KeyName)); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("the key is not private: %v, %v", fi, err)
 	}
 	again, err := SelfSigned(dir, "mail.example.org", quiet)
@@ -43,7 +43,7 @@ func TestSelfSigned(t *testing.T) {
 	if err != nil || other.Certificate().Leaf.VerifyHostname("192.0.2.1") != nil {
 		t.Errorf("not made anew for another name: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, certName), []byte("broken"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, CertName), []byte("broken"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := SelfSigned(dir, "192.0.2.1", quiet); err != nil {
