@@ -64,6 +64,8 @@ var capabilityTable = []capability{
 	{"REPLACE", "RFC 8508", afterLogin},
 	{"CATENATE", "RFC 4469", afterLogin},
 	{"URL-PARTIAL", "RFC 5550", afterLogin},
+	{"URLAUTH", "RFC 4467", afterLogin},
+	{"URLAUTH=BINARY", "RFC 5524", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},
 	{"APPENDLIMIT", "RFC 7889", afterLogin},
 	{"WITHIN", "RFC 5032", afterLogin},

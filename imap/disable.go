@@ -57,7 +57,9 @@ var parts = map[string]part{
 	"MULTIAPPEND":      {},
 	"REPLACE":          {commands: []string{"REPLACE", "UID REPLACE"}},
 	"CATENATE":         {words: []string{"APPEND CATENATE", "REPLACE CATENATE"}},
-	"URL-PARTIAL":      {needs: []string{"CATENATE"}},
+	"URL-PARTIAL":      {}, // of CATENATE and of URLAUTH
+	"URLAUTH":          {commands: []string{"GENURLAUTH", "URLFETCH", "RESETKEY"}},
+	"URLAUTH=BINARY":   {words: []string{"URLFETCH ("}, needs: []string{"URLAUTH"}},
 	"STATUS=SIZE":      {words: []string{"STATUS SIZE", "LIST SIZE"}},
 	"APPENDLIMIT":      {words: []string{"STATUS APPENDLIMIT", "LIST APPENDLIMIT"}},
 	"WITHIN":           {words: []string{"SEARCH OLDER", "SEARCH YOUNGER"}},

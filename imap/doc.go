@@ -54,7 +54,7 @@
 //	thread*.go     THREAD
 //	context.go     searches whose results the client follows
 //	uidbatches.go  UIDBATCHES
-//	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name
+//	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name; urlauth.go: URLAUTH
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //
 // Protocol behaviour is tested by testdata/transcripts, see transcript_test.go for their language.

@@ -119,6 +119,12 @@ func (ts *testServer) open(change func(*Options)) {
 			}
 			return stores[u.Name], x, func() {}, nil
 		},
+		Find: func(name string) *auth.User {
+			if stores[name] == nil {
+				return nil
+			}
+			return &auth.User{Name: name}
+		},
 		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if change != nil {

@@ -57,6 +57,9 @@ func (s *session) cmdSelect(c *command) error {
 	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(int64(st.UIDValidity)).Raw("] UIDs valid").CRLF()
 	s.enc.Raw("* OK [UIDNEXT ").Number(int64(s.view.next)).Raw("] Predicted next UID").CRLF()
+	if s.has("URLAUTH") { // RFC 4467 §8
+		s.enc.Raw("* OK [URLMECH ").Raw(urlMechanism).Raw("] URLs can be authorized").CRLF()
+	}
 	if s.has("OBJECTID") {
 		s.enc.Raw("* OK [MAILBOXID (").Raw(mailboxID(&st)).Raw(")] Mailbox identifier").CRLF()
 	}

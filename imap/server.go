@@ -109,6 +109,8 @@ type Options struct {
 	Auth     auth.Authenticator
 	// Open opens the mail of a user and its full-text index, which may be nil; release gives them back.
 	Open func(*auth.User) (mail *maildir.Store, search *index.Index, release func(), err error)
+	// Find returns another user, whose mail a URL names, nil when there is none of this name; nil: there are no others.
+	Find func(name string) *auth.User
 	// AllowPlaintext tells whether passwords may be sent without TLS from there.
 	AllowPlaintext func(remote netip.Addr) bool
 	Folders        []Folder

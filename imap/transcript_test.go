@@ -382,6 +382,12 @@ var actions = map[string]func(p *player, args []string){
 			o.Auth = testAuth{extra: map[string]map[string]string{args[0]: {disableField: args[1]}}}
 		})
 	},
+	// @submission user: that is the user of a submission server.
+	"submission": func(p *player, args []string) {
+		p.opts = append(p.opts, func(o *Options) {
+			o.Auth = testAuth{extra: map[string]map[string]string{args[0]: {submissionField: "yes"}}}
+		})
+	},
 	// @limit append 100: a limit other than the default.
 	"limit": func(p *player, args []string) {
 		n, err := strconv.Atoi(args[1])

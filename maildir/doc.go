@@ -39,7 +39,7 @@
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go                  noticing what others did
 //	change.go deliver.go copy.go replace.go intent.go           changes
-//	state.go cache.go                                           state directory
+//	state.go cache.go accesskey.go                              state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	dir.go dirlist.go perm.go dotlock.go                        the file system
 package maildir

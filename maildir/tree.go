@@ -58,6 +58,7 @@ type Store struct {
 
 	attributes   attributes
 	metadataNews metadataNews
+	keys         accessKeys
 
 	cleaning atomic.Bool    // somebody removes a stale trash directory
 	cleaners sync.WaitGroup // which Close waits for

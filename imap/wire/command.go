@@ -187,5 +187,21 @@ type Copy struct {
 // ID is ID NIL or a parameter list; keys in lower case.
 type ID struct{ Params map[string]string }
 
+// GenURL is what GENURLAUTH (RFC 4467) has of one URL; Mechanism in upper case.
+type GenURL struct{ URL, Mechanism string }
+
+// FetchURL is what URLFETCH has of one URL: what of it is asked for (RFC 5524), or not Extended.
+type FetchURL struct {
+	URL                     string
+	Extended                bool
+	Structure, Binary, Body bool
+}
+
+// ResetKey is RESETKEY (RFC 4467), of all mailboxes if Name is empty; Mechanisms in upper case.
+type ResetKey struct {
+	Name       string
+	Mechanisms []string
+}
+
 // UIDBatches is UIDBATCHES (RFC 10022). First is 0 when all batches are asked for, else at most Last.
 type UIDBatches struct{ Size, First, Last uint32 }

@@ -54,6 +54,12 @@ func parseAll(r *Reader, f *Frame) {
 		ParseCancelUpdate(a)
 	case "UIDBATCHES":
 		ParseUIDBatches(a)
+	case "GENURLAUTH":
+		ParseGenURLAuth(a)
+	case "URLFETCH":
+		ParseURLFetch(a)
+	case "RESETKEY":
+		ParseResetKey(a)
 	case "ID":
 		ParseID(a)
 	case "SEARCH", "UID SEARCH":
@@ -108,6 +114,7 @@ func FuzzReader(f *testing.F) {
 		"a X {5000+}\r\n", "a X {2147483648999}", "a X {99999999999999999999+}", "{-1}", "a X {}", "\x00", "\r\r\n", "((((", "\x16\x03\x01", "a uid fetch 1:* (UID)",
 		"a SEARCH OR (NOT SEEN) CHARSET", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
+		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",
 		"a LOGIN {3+}\r\njoe \"" + strings.Repeat("x", 300),
 	} {

@@ -114,6 +114,18 @@ func (s *Service) Users() []*User {
 	return users
 }
 
+// Find returns the user of exactly this name that can log in at the moment, nil when there is none.
+func (s *Service) Find(name string) *User {
+	e := s.src.table().lookup(name)
+	if e == nil || e.refused != "" {
+		return nil
+	}
+	if u := e.user(); u.Name == name {
+		return u
+	}
+	return nil
+}
+
 // Password implements Authenticator.
 func (s *Service) Password(ctx context.Context, req Request, user, password string) (*User, error) {
 	if !s.opt.Plaintext.Allows(req) {

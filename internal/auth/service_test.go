@@ -379,3 +379,15 @@ func TestSingle(t *testing.T) {
 	}
 	s.Reload()
 }
+
+func TestFind(t *testing.T) {
+	s, _ := serve(t, "alice:{PLAIN}x::::/home/alice::roost_submission=yes\nlogin:{PLAIN}x::::::user=bob\nbroken:{NOSUCH}x\n", Options{})
+	if u := s.Find("alice"); u == nil || u.Home != "/home/alice" || u.Extra["roost_submission"] != "yes" {
+		t.Errorf("%+v", u)
+	}
+	for _, name := range []string{"Alice", "login", "broken", "nobody", ""} {
+		if u := s.Find(name); u != nil {
+			t.Errorf("%s is %+v", name, u)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func (p *Plan) newServer() server {
 		folders = append(folders, imap.Folder{Name: f.Name, SpecialUse: f.SpecialUse, Auto: autos[f.Auto]})
 	}
 	return imap.NewServer(imap.Options{
-		Hostname: p.Hostname, Version: p.Version, TLS: tlsconf.Config(p.Cert), Auth: p.Auth, Open: p.Stores.Open,
+		Hostname: p.Hostname, Version: p.Version, TLS: tlsconf.Config(p.Cert), Auth: p.Auth, Open: p.Stores.Open, Find: p.Auth.Find,
 		AllowPlaintext: func(remote netip.Addr) bool { return p.Policy.Allows(auth.Request{Remote: remote}) },
 		Folders:        folders,
 		Admin:          p.Config.Admin,

@@ -60,6 +60,18 @@ func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) {
 	return meta, nil
 }
 
+// PartStructure renders BODYSTRUCTURE of one part of a message that was parsed from r.
+func PartStructure(r io.ReaderAt, m *Message, p *Part) ([]byte, error) {
+	c := collector{
+		r: r, meta: &Meta{}, envelopes: make(map[*Part][]byte), budget: headerBudget * DefaultLimits.HeaderBytes, addresses: DefaultLimits.Addresses,
+	}
+	if err := c.walk(p, p == m.Root); err != nil {
+		return nil, err
+	}
+	w := structureWriter{extended: true, envelope: c.envelopes}
+	return w.append(nil, p), nil
+}
+
 // collector reads the headers of a message and of those embedded in it, within one budget for all of them.
 type collector struct {
 	r         io.ReaderAt

@@ -308,3 +308,23 @@ func BenchmarkMetaUnmarshal(b *testing.B) {
 		}
 	}
 }
+
+// TestPartStructure: the structure of a part is what it is inside the structure of the message.
+func TestPartStructure(t *testing.T) {
+	data := []byte("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=utf-8\n\n1\n--b\nContent-Type: message/rfc822\n\nSubject: x\nFrom: a@b\n" +
+		"Content-Type: multipart/alternative; boundary=c\n\n--c\n\n2\n--c\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\nAA==\n--c--\n--b--\n")
+	m, err := Parse(bytes.NewReader(data), int64(len(data)), DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := mustMeta(t, data).BodyStructure
+	if got, err := PartStructure(bytes.NewReader(data), m, m.Root); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("%s, %v\nwant %s", got, err, whole)
+	}
+	for _, number := range [][]uint32{{1}, {2}, {2, 1}, {2, 2}} {
+		got, err := PartStructure(bytes.NewReader(data), m, m.Find(number))
+		if err != nil || bytes.Count(whole, got) != 1 {
+			t.Errorf("%v: %s, %v\nnot in %s", number, got, err, whole)
+		}
+	}
+}
