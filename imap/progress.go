@@ -56,9 +56,11 @@ func (s *session) tellProgress(done, goal int) error {
 	if p.goal == 0 {
 		p.goal = goal
 	}
-	if goal > 0 && goal == p.goal { // §4: it should not change,
-		p.told = max(p.told, min(done, goal-1)) // and what is done stays below it and is never less than before
-		s.enc.Number(int64(p.told)).SP().Number(int64(goal))
+	if goal > 0 && goal == p.goal {
+		p.told = max(p.told, min(done, goal-1))
+	}
+	if p.goal > 0 { // §4: it should not change, what is done stays below it and is never less than before; so also while something else is done
+		s.enc.Number(int64(p.told)).SP().Number(int64(p.goal))
 	} else {
 		s.enc.Raw("NIL NIL")
 	}
