@@ -64,7 +64,6 @@ roost/internal/systemd
 roost/internal/tlsconf
 
 roost/internal/extract
-	github.com/landlock-lsm/go-landlock       the child that reads a document opens no file
 	github.com/ledongthuc/pdf                 text of PDF
 	golang.org/x/sys                          limits of that child
 	golang.org/x/text                         charsets of XML

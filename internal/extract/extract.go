@@ -4,7 +4,7 @@
 // Every document is read in a process of its own, which is this program again ("roost extract", Main), because nothing less holds a hostile file.
 // A library for PDF may loop for ever within one call, take memory without end, or nest its calls until Go ends the process, and none of that can
 // be stopped or recovered from in the process it happens in. The child gets the document on its standard input and gives text on its standard
-// output. Its memory and processor time are limited by the kernel, it can open no file where the kernel has Landlock, and it has no environment.
+// output. Its memory and processor time are limited by the kernel, it can open nothing, and it has no environment.
 // What it does ends in text, or in an Error whose Kind can be recorded.
 //
 // Files: extract.go what callers use, child.go the other process, office.go archives of XML, pdf.go PDF, text.go the text that comes out.
@@ -106,6 +106,9 @@ type Error struct{ Kind Kind }
 
 func (e *Error) Error() string { return "document: " + e.Kind.String() }
 
+// childEnv is all that a child knows.
+var childEnv = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
+
 // Text writes the text of the document in r, UTF-8 with lines that end in CRLF. With an *Error, what could be read was written; any other error is one
 // of r, w or ctx, or of the machine, and says nothing of the document. r is read to its end or to Limits.Input. It may be called concurrently; each
 // call is a process.
@@ -117,7 +120,7 @@ func Text(ctx context.Context, f Format, r io.Reader, l Limits, w io.Writer) err
 	// Not by path, where an update may have put another program.
 	cmd := exec.CommandContext(limited, "/proc/self/exe", childArgs(f, l)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &complaint
-	cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
+	cmd.Env = childEnv
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
@@ -150,7 +153,7 @@ func childError(exited *exec.ExitError, complaint string) error {
 		return &Error{TooSlow}
 	case status.Exited() && status.ExitStatus() == statusUnable:
 		return errors.New("extract: the child could not limit itself")
-	case status.Exited() && status.ExitStatus() > statusKind:
+	case status.Exited() && status.ExitStatus() > statusKind && status.ExitStatus() <= statusKind+int(Crashed):
 		return &Error{Kind(status.ExitStatus() - statusKind)}
 	case strings.Contains(complaint, "out of memory"), strings.Contains(complaint, "cannot allocate"):
 		return &Error{TooHungry}

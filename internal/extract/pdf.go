@@ -84,7 +84,7 @@ func (p *pdfReader) content(stream, resources pdf.Value, depth int) {
 	if stream.IsNull() {
 		return
 	}
-	c := &pdfContent{pdfReader: p, resources: resources, depth: depth, fonts: map[string]*pdfFont{}}
+	c := &pdfContent{pdfReader: p, resources: resources, depth: depth, fonts: map[string]*pdfFont{}, stretch: 1}
 	pdf.Interpret(stream, c.operator)
 }
 
@@ -98,6 +98,9 @@ type pdfContent struct {
 	size      float64 // of the font, in units of text space
 	scale     float64 // of the text matrix, horizontally
 	leading   float64
+	between   float64 // added behind every code
+	atSpace   float64 // added to the octet 32, with which lines are made equally long
+	stretch   float64 // horizontally
 	start     float64 // of the line, from where Td counts
 	x, y      float64 // where text comes next
 	end       float64 // where the last text ended
@@ -125,6 +128,12 @@ func (c *pdfContent) operator(stack *pdf.Stack, op string) {
 			c.font = c.findFont(args[0].Name())
 			c.size = args[1].Float64()
 		}
+	case "Tc":
+		c.between = number(0)
+	case "Tw":
+		c.atSpace = number(0)
+	case "Tz":
+		c.stretch = number(0) / 100
 	case "TL":
 		c.leading = number(0)
 	case "Td":
@@ -141,6 +150,9 @@ func (c *pdfContent) operator(stack *pdf.Stack, op string) {
 	case "'", "\"":
 		c.out.line()
 		c.moveTo(c.start, c.y-c.leading*c.scale)
+		if op == "\"" {
+			c.atSpace, c.between = number(0), number(1)
+		}
 		if len(args) > 0 {
 			c.show(args[len(args)-1].RawString())
 		}
@@ -185,7 +197,8 @@ func (c *pdfContent) show(raw string) {
 	}
 	c.place()
 	_ = c.out.put(c.font.decode(raw)) // operator looks at the error
-	c.x += c.font.width(raw) * c.size * c.scale
+	width, codes, spaces := c.font.width(raw)
+	c.x += (width*c.size + float64(codes)*c.between + float64(spaces)*c.atSpace) * c.scale * c.stretch
 	c.end = c.x
 }
 
@@ -196,7 +209,7 @@ func (c *pdfContent) showSpaced(array pdf.Value) {
 		case pdf.String:
 			c.show(v.RawString())
 		case pdf.Integer, pdf.Real:
-			c.x -= v.Float64() / 1000 * c.size * c.scale
+			c.x -= v.Float64() / 1000 * c.size * c.scale * c.stretch
 		}
 	}
 }

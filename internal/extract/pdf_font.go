@@ -75,23 +75,28 @@ func (f *pdfFont) decode(raw string) string {
 	return f.encoding.Decode(raw)
 }
 
-// width is how far a string moves, in units of the font's size.
-func (f *pdfFont) width(raw string) float64 {
-	if f == nil {
-		return unknownWidth / 1000.0 * float64(len(raw))
-	}
-	total := 0.0
+// width is how far a string moves, in units of the font's size, and how many codes it has and how many of them are the octet 32.
+func (f *pdfFont) width(raw string) (width float64, codes, spaces int) {
 	for i := 0; i < len(raw); i++ {
 		code := int(raw[i])
-		if f.wide && i+1 < len(raw) {
+		if f != nil && f.wide && i+1 < len(raw) {
 			i++
 			code = code<<8 | int(raw[i])
+		} else if code == ' ' {
+			spaces++
 		}
-		w, ok := f.widths[code]
-		if !ok {
-			w = f.other
-		}
-		total += w
+		codes++
+		width += f.widthOf(code)
 	}
-	return total / 1000
+	return width, codes, spaces
+}
+
+func (f *pdfFont) widthOf(code int) float64 {
+	if f == nil {
+		return unknownWidth / 1000.0
+	}
+	if w, ok := f.widths[code]; ok {
+		return w / 1000
+	}
+	return f.other / 1000
 }

@@ -38,6 +38,7 @@ var runtimeFiles = []string{
 type Paths struct {
 	Write []string // directories that are read and written with all that is in them; they must exist
 	Read  []string // files, and directories with all that is in them; what does not exist is left out
+	Self  bool     // this program may be run again: as it is now, whatever replaces it
 }
 
 // ErrUnsupported says that this kernel has no Landlock, or one that is too old.
@@ -62,11 +63,37 @@ func Confine(p Paths) (version int, err error) {
 			rules = append(rules, landlock.PathAccess(right.AccessFSReadFile, path).IgnoreIfMissing())
 		}
 	}
+	if p.Self {
+		program, err := program()
+		if err != nil {
+			return 0, err
+		}
+		rules = append(rules, program...)
+	}
 	// Rights of later versions are left alone, so that a new kernel takes nothing away that was not tried.
 	if err := landlock.V7.BestEffort().RestrictPaths(rules...); err != nil {
 		return 0, fmt.Errorf("landlock: %w", err)
 	}
 	return version, nil
+}
+
+// program is what running this program takes: itself, and when it is linked dynamically, what it was linked with, all of which it has mapped.
+func program() ([]landlock.Rule, error) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil, err
+	}
+	const run = right.AccessFSReadFile | right.AccessFSExecute
+	rules := []landlock.Rule{landlock.PathAccess(run, "/proc/self/exe")} // under any name, also when it was replaced
+	var paths []string
+	for line := range strings.Lines(string(maps)) {
+		if fields := strings.Fields(line); len(fields) == 6 && strings.HasPrefix(fields[5], "/") {
+			paths = Add(paths, fields[5])
+		}
+	}
+	return append(rules,
+		landlock.PathAccess(run, paths...).IgnoreIfMissing(),
+		landlock.PathAccess(right.AccessFSReadFile, "/etc/ld.so.cache").IgnoreIfMissing()), nil
 }
 
 // Covers tells whether a path is below the directories that are written to, as far as names say: symbolic links are not looked at.

@@ -1,0 +1,8 @@
+//go:build race
+
+package extract
+
+// raceDetector says that children run with the race detector, which takes memory of its own.
+const raceDetector = true
+
+func init() { childEnv = append(childEnv, "GORACE=atexit_sleep_ms=0") }
