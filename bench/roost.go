@@ -13,6 +13,7 @@ type roost struct {
 	daemon
 	binary string
 	source string // directory of the module
+	index  bool   // searches have a full-text index; takes effect at the next start
 }
 
 // buildRoost compiles the module at source.
@@ -25,16 +26,17 @@ func buildRoost(source, binary string) error {
 	return nil
 }
 
-func newRoost(work, binary, source string, owner int) (server, error) {
+func newRoost(work, binary, source string, owner int) (*roost, error) {
 	d, err := newDaemon(filepath.Join(work, "roost"), filepath.Join(work, "mail-roost"), owner)
 	if err != nil {
 		return nil, err
 	}
-	r := &roost{d, binary, source}
-	if err := r.makeState(); err != nil {
-		return nil, err
-	}
-	return r, os.WriteFile(r.config(), fmt.Appendf(nil, `hostname = "localhost"
+	r := &roost{daemon: d, binary: binary, source: source}
+	return r, r.makeState()
+}
+
+func (r *roost) configure() error {
+	return os.WriteFile(r.config(), fmt.Appendf(nil, `hostname = "localhost"
 [listen]
 imap = %[1]q
 imaps = %[2]q
@@ -51,9 +53,11 @@ plaintext = "always"
 connections = 20000
 connections_per_user = 20000
 connections_per_address = 20000
+[search]
+enabled = %[6]v
 [log]
 level = "warn"
-`, r.addr(false), r.addr(true), work, r.mail, r.state()), 0o644)
+`, r.addr(false), r.addr(true), filepath.Dir(r.dir), r.mail, r.state(), r.index), 0o644)
 }
 
 func (r *roost) name() string   { return "Roost" }
@@ -74,10 +78,17 @@ func (r *roost) version() string {
 }
 
 func (r *roost) setting() string {
-	return "defaults, connection limits raised; APPEND, COPY and MOVE are on disk (files, directories, uidlist) before they are answered"
+	index := "no full-text index"
+	if r.index {
+		index = "full-text index"
+	}
+	return "defaults, " + index + ", connection limits raised; APPEND, COPY and MOVE are on disk (files, directories, uidlist) before they are answered"
 }
 
 func (r *roost) start() error {
+	if err := r.configure(); err != nil {
+		return err
+	}
 	cmd := exec.Command(r.binary, "serve", "--config", r.config())
 	cmd.SysProcAttr = r.credential()
 	return r.run(cmd)
