@@ -43,9 +43,10 @@ torture:
 	$(GO) test -count 1 -timeout 6h ./maildir -run 'TestKill|TestPowerLoss|TestFaults' -long
 	$(GO) test -count 1 -timeout 6h ./imap -run 'TestDamagedState|TestModel|TestNoise' -long
 
-# Roost beside Debian's Dovecot, as root; writes bench/RESULTS.md. At 100,000 messages it takes about 20 minutes.
+# Roost beside Debian's Dovecot, as root; writes bench/RESULTS.md. At 100,000 messages it takes about 20 minutes, and searches as long again.
 bench:
 	cd bench && $(GO) run . -out . $(BENCHFLAGS)
+	cd bench && $(GO) run . -search -out . $(BENCHFLAGS)
 
 # The benchmarks inside the packages.
 microbench:

@@ -56,9 +56,10 @@ func TestCompare(t *testing.T) {
 }
 
 // small are options for a run of seconds.
-func small(t *testing.T) *options {
+func small(t *testing.T, more ...string) *options {
 	t.Helper()
-	o, err := parse([]string{"-messages", "200", "-reps", "1", "-budget", "1ms", "-idle", "30", "-mixed", "300ms", "-logins", "200ms"})
+	args := []string{"-messages", "200", "-reps", "1", "-budget", "1ms", "-idle", "30", "-mixed", "300ms", "-logins", "200ms"}
+	o, err := parse(append(args, more...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,37 +1,47 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // dovecotPath is where Debian puts it.
 const dovecotPath = "/usr/sbin/dovecot"
 
 // dovecot is Debian's Dovecot 2.3 as a daemon with a private configuration and run directory.
-type dovecot struct{ daemon }
+type dovecot struct {
+	daemon
+	connections int  // at most
+	index       bool // with fts-xapian; takes effect at the next start
+}
 
-func newDovecot(work string, owner, connections int) (server, error) {
+func newDovecot(work string, owner, connections int) (*dovecot, error) {
 	d, err := newDaemon(filepath.Join(work, "dovecot"), filepath.Join(work, "mail-dovecot"), owner)
-	if err != nil {
-		return nil, err
+	return &dovecot{daemon: d, connections: connections}, err
+}
+
+func (s *dovecot) configure() error {
+	uid, own := s.owner, ""
+	if s.index {
+		own = xapianConfig
 	}
-	s := &dovecot{d}
-	uid, own := owner, ""
-	if owner < 0 { // not root: all processes are the caller's, and none can be confined
+	if s.owner < 0 { // not root: all processes are the caller's, and none can be confined
 		me, err := user.Current()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		uid = os.Getuid()
-		own = fmt.Sprintf("default_internal_user = %[1]s\ndefault_login_user = %[1]s\ndefault_internal_group = %[2]d\n", me.Username, os.Getgid())
+		own += fmt.Sprintf("default_internal_user = %[1]s\ndefault_login_user = %[1]s\ndefault_internal_group = %[2]d\n", me.Username, os.Getgid())
 		own += "service anvil {\n  chroot =\n}\nservice imap-login {\n  chroot =\n}\n"
 	}
-	return s, os.WriteFile(s.config(), fmt.Appendf(nil, `base_dir = %[1]s/run
+	return os.WriteFile(s.config(), fmt.Appendf(nil, `base_dir = %[1]s/run
 state_dir = %[1]s/run
 log_path = %[2]s
 info_log_path = /dev/null
@@ -91,7 +101,7 @@ service anvil {
 service stats {
   client_limit = %[10]d
 }
-%[8]s`, s.dir, s.logFile(), work, uid, s.mail, s.ports[0], s.ports[1], own, connections, 3*connections), 0o644)
+%[8]s`, s.dir, s.logFile(), filepath.Dir(s.dir), uid, s.mail, s.ports[0], s.ports[1], own, s.connections, 3*s.connections), 0o644)
 }
 
 func (s *dovecot) name() string   { return "Dovecot" }
@@ -110,7 +120,44 @@ func (s *dovecot) setting() string {
 		"imap processes used again (`service_count = 1000`), process, client and per-user limits raised"
 }
 
-func (s *dovecot) start() error { return s.run(exec.Command(dovecotPath, "-F", "-c", s.config())) }
+func (s *dovecot) start() error {
+	if err := s.configure(); err != nil {
+		return err
+	}
+	return s.run(exec.Command(dovecotPath, "-F", "-c", s.config()))
+}
+
+// xapianPath is where Debian's dovecot-fts-xapian is.
+const xapianPath = "/usr/lib/dovecot/modules/lib21_fts_xapian_plugin.so"
+
+// xapianConfig is that of its manual; doveadm fills the index.
+const xapianConfig = `mail_plugins = fts fts_xapian
+plugin {
+  fts = xapian
+  fts_xapian = partial=3 full=20
+  fts_autoindex = no
+  fts_enforced = yes
+}
+service indexer-worker {
+  vsz_limit = 0
+}
+`
+
+// fillIndex fills the index of one of the main user's mailboxes, and returns the most memory that took. The server is running.
+func (s *dovecot) fillIndex(ctx context.Context, box string) (peak int64, err error) {
+	cmd := exec.CommandContext(ctx, "doveadm", "-c", s.config(), "index", "-u", mainUser, box)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("doveadm index: %w\n%s", err, out)
+	}
+	return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10, nil
+}
+
+// indexFiles is the directory of the index.
+func (s *dovecot) indexFiles() string {
+	return filepath.Join(s.mail, mainUser, "Maildir", "xapian-indexes")
+}
 
 func (s *dovecot) forget(uids bool) error {
 	if err := s.removeAll("dovecot.*index*", "dovecot.mailbox.log*"); err != nil || !uids {

@@ -4,12 +4,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -41,6 +44,11 @@ type options struct {
 	progress      func(format string, args ...any)
 	withoutPeer   bool // no Dovecot, by choice
 	keepDirectory bool
+
+	search   bool // measure searches with the full-text index, instead of everything else
+	needles  int  // of each class of searches
+	compared int  // of them that servers without an index are asked for
+	xapian   int  // messages that fts-xapian gets
 }
 
 // owner is the user that mail and servers belong to, -1 for the caller.
@@ -58,7 +66,7 @@ func parse(args []string) (*options, error) {
 	o := &options{quick: 3 * time.Second, appends: 100, multiappend: 1000, deliveries: 20, loginClients: 50, mixedClients: 100}
 	o.progress = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format, args...) }
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.IntVar(&o.messages, "messages", 10_000, "messages in the INBOX, such as 10000, 100000, 1000000")
+	f.IntVar(&o.messages, "messages", 0, "messages in the INBOX, such as 10000, 100000, 1000000 (default 10000, with -search 100000)")
 	f.StringVar(&o.corpus, "corpus", "", "directory of real messages to fill the mailboxes with, instead of generated ones")
 	f.Uint64Var(&o.seed, "seed", 1, "of everything random")
 	f.IntVar(&o.reps, "reps", 5, "repetitions of each workload on each server")
@@ -73,10 +81,21 @@ func parse(args []string) (*options, error) {
 	f.DurationVar(&o.loginTime, "logins", 5*time.Second, "how long to count logins")
 	f.BoolVar(&o.withoutPeer, "no-dovecot", false, "measure Roost alone")
 	f.BoolVar(&o.keepDirectory, "keep", false, "leave the directory with mail and servers")
+	f.BoolVar(&o.search, "search", false, "measure searches with the full-text index, instead of everything else")
+	f.IntVar(&o.needles, "needles", 200, "with -search: needles of each class")
+	f.IntVar(&o.compared, "compared", 3, "with -search: of them that are also asked for without an index")
+	f.IntVar(&o.xapian, "xapian", 1000, "with -search: messages that fts-xapian gets, which fills its index slowly")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	if f.NArg() > 0 || o.messages < 1 || o.reps < 1 || o.idle < 1 {
+	if o.messages == 0 {
+		o.messages = 10_000
+		if o.search {
+			o.messages = 100_000
+		}
+	}
+	o.xapian = min(o.xapian, o.messages)
+	if f.NArg() > 0 || o.messages < 1 || o.reps < 1 || o.idle < 1 || o.needles < 1 || o.compared < 0 || o.xapian < 0 {
 		return nil, fmt.Errorf("wrong arguments; see -help")
 	}
 	if _, err := regexp.Compile(o.only); err != nil {
@@ -103,18 +122,45 @@ func main() {
 
 // run measures, prints and writes the results.
 func run(ctx context.Context, o *options) error {
+	if o.search {
+		r, err := compareSearch(ctx, o)
+		if err != nil {
+			return err
+		}
+		text := r.markdown()
+		os.Stdout.WriteString(text)
+		return publish(o, "", text)
+	}
 	r, err := compare(ctx, o)
 	if err != nil {
 		return err
 	}
-	os.Stdout.WriteString(r.markdown())
-	if o.out == "" {
-		return nil
-	}
-	if err := os.WriteFile(filepath.Join(o.out, "RESULTS.md"), []byte(r.markdown()), 0o644); err != nil {
+	text := r.markdown()
+	os.Stdout.WriteString(text)
+	if err := publish(o, text, ""); err != nil || o.out == "" {
 		return err
 	}
 	return os.WriteFile(filepath.Join(o.out, "results.svg"), []byte(r.svg()), 0o644)
+}
+
+// publish replaces one of the two parts of the page, if there is to be one.
+func publish(o *options, page, searches string) error {
+	if o.out == "" {
+		return nil
+	}
+	path := filepath.Join(o.out, "RESULTS.md")
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	oldPage, oldSearches, found := strings.Cut(string(old), searchHeading)
+	if page == "" {
+		page = oldPage
+	}
+	if searches == "" && found {
+		searches = searchHeading + oldSearches
+	}
+	return os.WriteFile(path, []byte(page+searches), 0o644)
 }
 
 // compare does everything: the tree, the servers, the workloads. What it started has ended when it returns. When ctx ends it finishes the
@@ -176,7 +222,7 @@ func setUp(o *options, work string) ([]*side, error) {
 	if err := buildRoost(o.roost, binary); err != nil {
 		return nil, err
 	}
-	if err := writeShared(work); err != nil {
+	if err := writeShared(work, manyUsers); err != nil {
 		return nil, err
 	}
 	r, err := newRoost(work, binary, o.roost, o.owner())

@@ -56,24 +56,31 @@ func deliveries(s *side, m *meter) (outcome, error) {
 	return outcome{values: []float64{summarize(times).median}}, err
 }
 
+// deliver puts a message into new/ and returns how long the idling client waits for news of it.
 func (s *side) deliver(c *client, i int, text []byte) (time.Duration, error) {
+	start, err := s.put(i, text)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.until(" EXISTS")
+	return time.Since(start), err
+}
+
+// put puts message i into new/ as an MTA does and returns when.
+func (s *side) put(i int, text []byte) (time.Time, error) {
 	box := filepath.Join(s.mail, mainUser, "Maildir")
 	name := fmt.Sprintf("%d.M%dP%d_%d.bench", time.Now().Unix(), time.Now().Nanosecond()/1000, os.Getpid(), i)
 	tmp := filepath.Join(box, "tmp", name)
 	if err := os.WriteFile(tmp, text, 0o600); err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
 	if owner := s.opt.owner(); owner >= 0 {
 		if err := os.Chown(tmp, owner, owner); err != nil {
-			return 0, err
+			return time.Time{}, err
 		}
 	}
 	start := time.Now()
-	if err := os.Rename(tmp, filepath.Join(box, "new", name)); err != nil {
-		return 0, err
-	}
-	_, err := c.until(" EXISTS")
-	return time.Since(start), err
+	return start, os.Rename(tmp, filepath.Join(box, "new", name))
 }
 
 // logins counts how often clients connect, log in, select and log out in a second.

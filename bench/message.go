@@ -62,6 +62,15 @@ func (a *author) printf(format string, args ...any) { a.buf = fmt.Appendf(a.buf,
 
 // write makes message i of total; the last one is the youngest.
 func (a *author) write(i, total int) message {
+	m := a.begin(i, total)
+	a.header(i, m.received)
+	a.shape()
+	m.text = append([]byte(nil), a.buf...)
+	return m
+}
+
+// begin makes message i of total without its text.
+func (a *author) begin(i, total int) message {
 	a.rng = rand.New(rand.NewPCG(a.seed, uint64(i)))
 	a.buf = a.buf[:0]
 	a.parts = 0
@@ -76,9 +85,6 @@ func (a *author) write(i, total int) message {
 	if a.chance(3) {
 		m.flags = "F" + m.flags
 	}
-	a.header(i, m.received)
-	a.shape()
-	m.text = append([]byte(nil), a.buf...)
 	return m
 }
 

@@ -72,6 +72,13 @@ func total(fields []string) (sum int64) {
 	return sum
 }
 
+// status is a figure in octets from a process's status file, 0 if it has ended.
+func status(pid int, key string) int64 {
+	var kib int64
+	fmt.Sscan(field(fmt.Sprintf("/proc/%d/status", pid), key, ":"), &kib)
+	return kib << 10
+}
+
 // memory is the sum of the proportional set sizes in octets: pages that processes share count once.
 func memory(pids []int) (int64, error) {
 	var sum int64

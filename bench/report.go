@@ -226,6 +226,14 @@ func ratioText(r float64) string {
 // command is what makes this run again; the directories are the caller's own business.
 func (r *report) command() string {
 	o := r.opt
+	if o.search {
+		text := fmt.Sprintf("-search -messages %d -seed %d -reps %d -budget %v -needles %d -compared %d -xapian %d",
+			o.messages, o.seed, o.reps, o.budget, o.needles, o.compared, o.xapian)
+		if o.only != "" {
+			text += fmt.Sprintf(" -run '%s'", o.only)
+		}
+		return text
+	}
 	text := fmt.Sprintf("-messages %d -seed %d -reps %d -budget %v -idle %d -idle-dovecot %d -mixed %v -logins %v",
 		o.messages, o.seed, o.reps, o.budget, o.idle, o.idleMost, o.mixed, o.loginTime)
 	if o.corpus != "" {

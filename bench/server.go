@@ -196,10 +196,10 @@ func (d *daemon) credential() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(d.owner), Gid: uint32(d.owner)}}
 }
 
-// writeShared writes what both servers read: the users, in Dovecot's format, and a certificate.
-func writeShared(dir string) error {
+// writeShared writes what both servers read: the main user and as many others, in Dovecot's format, and a certificate.
+func writeShared(dir string, others int) error {
 	users := mainUser + ":{PLAIN}" + password + "\n"
-	for i := range manyUsers {
+	for i := range others {
 		users += manyUser(i) + ":{PLAIN}" + password + "\n"
 	}
 	if err := os.WriteFile(filepath.Join(dir, "users"), []byte(users), 0o644); err != nil {
