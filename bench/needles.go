@@ -30,12 +30,12 @@ func classes() []*class {
 		{key: "address", name: "address, TEXT", pick: func(k *picker) string { return search("TEXT %", k.sample().from) }},
 		{key: "id", name: "message id, HEADER", pick: func(k *picker) string { return search("HEADER Message-ID %", "<"+k.sample().id+">") }},
 		{key: "id-part", name: "8 characters of a message id, TEXT", pick: func(k *picker) string { return search("TEXT %", k.piece(k.sample().id[:24], 8, 8)) }},
-		{key: "url", name: "piece of a URL, BODY", pick: func(k *picker) string { return search("BODY %", k.url()) }},
+		{key: "url", name: "piece of a URL with a slash, BODY", pick: func(k *picker) string { return search("BODY %", k.url()) }},
 		{key: "subject", name: "word of a subject, SUBJECT", pick: func(k *picker) string {
 			return search("SUBJECT %", k.oneOf(strings.Fields(k.written(english).subject), 3))
 		}},
 		{key: "umlauts", name: "German or Russian word, BODY", pick: func(k *picker) string {
-			return search("BODY %", k.oneOf(strings.Fields(k.written(german+script(k.rng.IntN(2))).text), 4))
+			return search("BODY %", strings.Trim(k.oneOf(strings.Fields(k.written(german+script(k.rng.IntN(2))).text), 5), ",."))
 		}},
 		{key: "absent", name: "what is in no message, TEXT", pick: func(k *picker) string { return search("TEXT %", k.random(10, idLetters)) }},
 	}
@@ -50,7 +50,7 @@ func classes() []*class {
 			return search("BODY %", k.word(0, 60)+" "+k.word(0, 60))
 		}},
 		{key: "cjk", name: "1–4 ideographs or kana, BODY", pick: func(k *picker) string {
-			return search("BODY %", k.piece(k.oneOf(strings.Fields(k.written(japanese).text), 4), 1, 4))
+			return search("BODY %", k.piece(strings.Trim(k.oneOf(strings.Fields(k.written(japanese).text), 5), ",."), 1, 4))
 		}},
 	}
 	for _, c := range harder {
