@@ -17,7 +17,7 @@ import (
 // most messages, most are in one, and headers, addresses and links are full of what is in no other. Safe for concurrent use.
 type prose struct {
 	words  []string     // the frequent ones first
-	octets atomic.Int64 // of decoded text that were written: header fields of messages and parts, and text parts
+	octets atomic.Int64 // of decoded text that were written: header fields of messages and parts, text parts, of HTML what is seen
 }
 
 // lexiconSize is how many words there are. With what is random the dictionary of an index becomes many times larger.
@@ -66,7 +66,7 @@ type sample struct {
 	id      string // without the angle brackets
 	subject string
 	text    string // decoded, with LF
-	url     string // "" when there is none in the text
+	url     string // "" when there is none in it
 }
 
 // letterOf is a message that is being written.
@@ -162,8 +162,7 @@ func (l *letterOf) address() string {
 }
 
 func (l *letterOf) link() string {
-	l.has.url = fmt.Sprintf("https://www.%s.example/%s?id=%s", l.p.words[len(vocabulary)+l.rng.IntN(2000)], l.random(12, idLetters), l.random(20, idLetters))
-	return l.has.url
+	return fmt.Sprintf("https://www.%s.example/%s?id=%s", l.p.words[len(vocabulary)+l.rng.IntN(2000)], l.random(12, idLetters), l.random(20, idLetters))
 }
 
 // header writes everything above MIME's fields, about 2 KB.
@@ -208,9 +207,10 @@ func (l *letterOf) header(at time.Time) {
 // part writes the fields and the text of a part; the text of alternatives is the same.
 func (l *letterOf) part(subtype string) {
 	if l.has.text == "" {
-		l.has.text = l.paragraphs(l.size(2100, 0.9, 60<<10))
+		l.has.text = l.paragraphs(l.size(2500, 0.9, 60<<10))
 	}
 	text := l.has.text
+	l.octets += len(text)
 	if subtype == "html" {
 		text = l.markup(text)
 	}
@@ -233,7 +233,7 @@ func (l *letterOf) part(subtype string) {
 			encoded = encoded[n:]
 		}
 	}
-	l.octets += len(fields) + len(text)
+	l.octets += len(fields)
 }
 
 // paragraphs are lines of words with one space between them, numbers, links and addresses, about size octets.
@@ -244,6 +244,7 @@ func (l *letterOf) paragraphs(size int) string {
 		switch k := l.rng.IntN(240); {
 		case k < 3:
 			w = l.link()
+			l.has.url = w
 		case k < 7:
 			w = fmt.Sprintf("%d.%02d", l.rng.IntN(10_000), l.rng.IntN(100))
 		case k < 8:
@@ -267,7 +268,7 @@ func (l *letterOf) paragraphs(size int) string {
 	return strings.TrimSpace(b.String()) + "\n"
 }
 
-// markup is the text as programs that write HTML send it.
+// markup is the text as programs that write HTML send it. What it adds for a reader to see is as good as nothing.
 func (l *letterOf) markup(text string) string {
 	var b strings.Builder
 	b.WriteString("<html><head><meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\"></head><body>\n")

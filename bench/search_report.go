@@ -140,7 +140,7 @@ func (r *searchReport) markdown() string {
 		}
 	}
 	w("\nEach search has another needle. In parentheses stands how many were asked, after it how many answers were those of Roost without its index, ")
-	w("of those that both were asked for. Hits are the median; CPU is of the server, the mean.\n\n")
+	w("of those that both were asked for. Hits are the median; CPU is of the server, the mean. Dovecot also finds what is in the tags of HTML, and in the addresses of links there.\n\n")
 	w("| search | hits | Roost, median | p99 | target | | CPU | without index | Dovecot | fts-xapian, %s messages |\n|---|---|---|---|---|---|---|---|---|---|\n", few)
 	for _, row := range r.rows {
 		a := &row.by[indexed]

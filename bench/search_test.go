@@ -4,12 +4,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-// TestSearch measures searches of little mail in all ways. All of them have to find the same, but for fts-xapian, which does as it can.
+// TestSearch measures searches of little mail in all ways. All that claim so have to find the same; fts-xapian does as it can.
 func TestSearch(t *testing.T) {
 	if _, err := os.Stat(dovecotPath); err != nil {
 		if os.Getenv("ROOST_REQUIRE_PEERS") != "" {
@@ -32,7 +33,9 @@ func TestSearch(t *testing.T) {
 			if _, err := os.Stat(xapianPath); way(w) == xapians && err != nil {
 				continue
 			}
-			if same, of := row.same(way(w)); of != 2 || same != of && way(w) != xapians {
+			// Dovecot looks into the tags of HTML as well, where links have words and random characters.
+			asRead := way(w) != xapians && (way(w) != dovecots || slices.Contains(nowhereElse, c.key))
+			if same, of := row.same(way(w)); of != 2 || same != of && asRead {
 				t.Errorf("%s: %d of %d answers of way %d are right: %+v, not %+v; %q", c.key, same, of, w, a.found, row.by[scanned].found, row.commands)
 			}
 			for _, took := range a.took {
@@ -71,6 +74,9 @@ func TestSearch(t *testing.T) {
 		t.Errorf("left in the directory: %v, %v", left, err)
 	}
 }
+
+// nowhereElse are the classes whose needles are not in tags.
+var nowhereElse = []string{"name", "address", "id", "id-part", "subject", "umlauts", "absent", "phrase", "cjk"}
 
 // TestProse makes the same messages twice, in another order, and looks whether they have what they are said to have.
 func TestProse(t *testing.T) {
