@@ -128,9 +128,11 @@ func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gon
 		var done []uint32
 		defer func() {
 			m.mu.Lock()
-			defer m.mu.Unlock()
+			freed, known := m.sumOf(done)
 			m.forget(done)
+			m.mu.Unlock()
 			gone = append(gone, done...)
+			m.store.logFreed(freed, known)
 		}()
 		for _, uid := range uids {
 			if from, err := u.unlink(uid); err != nil {

@@ -40,8 +40,14 @@ func checkMailbox(m *Mailbox) error {
 		bad = append(bad, fmt.Sprintf("%d records, %d UIDs, %d files", len(m.recs.list), len(m.recs.uids), len(files)))
 	}
 	last := uint32(0)
+	octets, unsized := int64(0), 0
 	for i := range m.recs.list {
 		r := &m.recs.list[i]
+		if r.size < 0 {
+			unsized++
+		} else {
+			octets += r.size
+		}
 		base := string(m.recs.baseOf(r))
 		if r.uid <= last || m.recs.uids[i] != r.uid || r.uid >= m.hdr.Next {
 			bad = append(bad, fmt.Sprintf("UID %d after %d, next %d", r.uid, last, m.hdr.Next))
@@ -60,6 +66,19 @@ func checkMailbox(m *Mailbox) error {
 			bad = append(bad, fmt.Sprintf("UID %d: modseq %d after %d", r.uid, r.modseq, m.now))
 		}
 	}
+	if m.recs.octets != octets || m.recs.unsized != unsized {
+		bad = append(bad, fmt.Sprintf("sums of %d octets and %d without, in truth %d and %d", m.recs.octets, m.recs.unsized, octets, unsized))
+	}
+	q := &m.store.quota
+	q.mu.Lock()
+	var used amount
+	for _, b := range q.boxes {
+		used.add(b.amount)
+	}
+	if b := q.boxes[m.key]; b == nil || b.amount != (amount{octets, int64(len(m.recs.list))}) || used != q.used || q.held != (amount{}) {
+		bad = append(bad, fmt.Sprintf("the quota has %+v for it, %+v for all, which is %+v, and holds %+v", b, q.used, used, q.held))
+	}
+	q.mu.Unlock()
 	if len(bad) > 0 {
 		return fmt.Errorf("%s: %s", m.box.path(), strings.Join(bad, "; "))
 	}

@@ -18,8 +18,8 @@ func (m *Mailbox) CopyTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 	return pairs, err
 }
 
-// copyTo is CopyTo, or the first half of MoveTo. Then the intent is to be ended when the sources are gone.
-func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move bool) ([]Pair, *intent, error) {
+// copyTo is CopyTo, or the first half of MoveTo. Then the Delivery's intent is to be ended when the sources are gone.
+func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move bool) ([]Pair, *Delivery, error) {
 	byLink := true
 	for range findTries {
 		items, src := m.copyItems(uids, dst.store == m.store)
@@ -27,6 +27,9 @@ func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move 
 			return nil, nil, m.failed()
 		}
 		d := &Delivery{m: dst, items: items, move: move}
+		if err := m.reserveCopy(ctx, d, src); err != nil {
+			return nil, nil, err
+		}
 		if !byLink {
 			if err := d.stage(); errors.Is(err, fs.ErrNotExist) {
 				d.Abort()
@@ -46,7 +49,7 @@ func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move 
 			for i := range src {
 				pairs[i] = Pair{src[i], to[i]}
 			}
-			return pairs, d.intent, nil
+			return pairs, d, nil
 		case byLink && (errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EOPNOTSUPP)):
 			byLink = false
 		case errors.Is(err, fs.ErrNotExist):
@@ -138,11 +141,14 @@ func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	pairs, intent, err := m.copyTo(ctx, uids, dst, true)
-	if err != nil {
+	most := m.lend(uids)
+	pairs, d, err := m.copyTo(ctx, uids, dst, true)
+	if err != nil || d == nil {
+		m.settle(uids, most, amount{})
 		return nil, err
 	}
-	defer intent.end()
+	defer d.intent.end()
+	defer m.settle(uids, most, d.lent)
 	gone := make([]uint32, len(pairs))
 	for i, p := range pairs {
 		gone[i] = p.Src
@@ -164,4 +170,20 @@ func (m *Mailbox) MoveTo(ctx context.Context, uids []uint32, dst *Mailbox) ([]Pa
 	})
 	_, err = dst.Expunge(ctx, extra)
 	return pairs, err
+}
+
+// reserveCopy keeps room in the quota of the target. Within one mail root a move needs none, see lend.
+func (m *Mailbox) reserveCopy(ctx context.Context, d *Delivery, uids []uint32) error {
+	sum, known := m.sizesOf(uids)
+	if !known {
+		if err := m.measure(ctx); err != nil {
+			return err
+		}
+		sum, _ = m.sizesOf(uids)
+	}
+	if !d.move || d.m.store != m.store {
+		return d.reserve(ctx, sum)
+	}
+	d.lent = sum
+	return nil
 }

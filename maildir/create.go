@@ -49,12 +49,20 @@ func (s *Store) create(stem string, parentOnly bool) error {
 		if err != nil {
 			return err
 		}
+		if err := s.roomForBox(); err != nil {
+			return err
+		}
 		return s.furnish(storage, d) // a bare directory becomes a mailbox
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	if err := s.names.creatable(storage); err != nil {
 		return err
+	}
+	if !parentOnly || s.names.layout == MaildirPP {
+		if err := s.roomForBox(); err != nil {
+			return err
+		}
 	}
 	return s.makeBox(storage, parentOnly)
 }

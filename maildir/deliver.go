@@ -22,6 +22,8 @@ type Delivery struct {
 	items []*item
 	move  bool // the sources of links are removed afterwards
 	done  bool
+	held  amount // room reserved, which becomes the messages' own with Commit
+	lent  amount // after Commit of a move: room that the sources still take
 
 	intent *intent // after Commit of a move: to be ended when the sources are gone
 }
@@ -53,7 +55,9 @@ type item struct {
 type commit struct {
 	items  []*item
 	move   bool
-	old    uint32 // UID of the message here that the only item replaces, or 0
+	old    uint32  // UID of the message here that the only item replaces, or 0
+	held   *amount // of the Delivery
+	lent   amount  // of the Delivery: more than was reserved
 	done   chan struct{}
 	uids   []uint32
 	intent *intent
@@ -100,6 +104,31 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 	}
 	it.size, it.wire = w.size, w.wire
 	it.base = withSizes(base, w.size, w.wire)
+	return nil
+}
+
+// Reserve keeps room in the quota for a message of so many octets, until the Delivery is committed or aborted. ErrQuota when there is none.
+// What a message takes as stored is not more than what it has on its way.
+func (d *Delivery) Reserve(ctx context.Context, octets int64) error {
+	return d.reserve(ctx, amount{octets, 1})
+}
+
+// ReserveInstead is Reserve for a message that takes the place of another one.
+func (d *Delivery) ReserveInstead(ctx context.Context, octets int64, src *Mailbox, old uint32) error {
+	more := amount{octets, 1}
+	if src.store == d.m.store {
+		if freed, known := src.sizesOf([]uint32{old}); known {
+			more = more.minus(freed)
+		}
+	}
+	return d.reserve(ctx, more)
+}
+
+func (d *Delivery) reserve(ctx context.Context, a amount) error {
+	if err := d.m.store.reserve(ctx, a); err != nil {
+		return err
+	}
+	d.held.add(a)
 	return nil
 }
 
@@ -193,6 +222,8 @@ func (d *Delivery) Abort() {
 		return
 	}
 	d.done = true
+	d.m.store.release(d.held)
+	d.held = amount{}
 	for _, it := range d.items {
 		if it.tmp != "" {
 			d.m.tmp.unlink(it.tmp)
@@ -206,7 +237,7 @@ func (d *Delivery) Commit(ctx context.Context) ([]uint32, error) {
 		return nil, nil
 	}
 	defer d.Abort()
-	c := &commit{items: d.items, move: d.move, done: make(chan struct{})}
+	c := &commit{items: d.items, move: d.move, held: &d.held, lent: d.lent, done: make(chan struct{})}
 	uids, err := d.m.commit(ctx, c)
 	if err == nil {
 		d.done, d.intent = true, c.intent
@@ -326,15 +357,23 @@ func (u *update) commit(queue []*commit) (err error) {
 	if err := u.appendList(lines, next-1); err != nil {
 		return err
 	}
+	var added, held amount
 	m.mu.Lock()
 	for _, c := range placed {
 		for i, it := range c.items {
 			r := m.addRecord(c.uids[i], sighting{name: it.fileName(), in: it.in}, it.extra)
-			r.size, r.wire, r.time = it.size, it.wire, it.time
+			m.recs.setSize(r, it.size)
+			r.wire, r.time = it.wire, it.time
 			m.recs.setMore(r, it.kw.More)
+			added.add(amount{max(it.size, 0), 1})
 		}
+		held.add(*c.held)
+		held.add(c.lent)
+		*c.held = amount{}
 	}
+	m.accountLocked(held)
 	m.mu.Unlock()
+	m.store.logSizes(added)
 	for _, c := range placed {
 		if c.old != 0 {
 			u.removeOld(c)

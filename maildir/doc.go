@@ -25,7 +25,8 @@
 //	dovecot-uidlist.lock  the same between processes; held for milliseconds
 //	Mailbox.mu            the records in memory; never across a system call
 //
-// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held.
+// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held, quota.mu with
+// Mailbox.mu. quota.looking comes before all locks of mailboxes and is not taken with Store.tree held.
 //
 // # Files
 //
@@ -41,5 +42,6 @@
 //	change.go deliver.go copy.go replace.go intent.go           changes
 //	state.go cache.go accesskey.go                              state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
+//	quota.go maildirsize.go quotastate.go                       limits, and what mail takes
 //	dir.go dirlist.go perm.go dotlock.go                        the file system
 package maildir

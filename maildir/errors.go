@@ -13,6 +13,7 @@ var (
 	ErrGone        = errors.New("mailbox or message was removed")       // [EXPUNGEISSUED] or BYE
 	ErrLocked      = errors.New("mailbox is locked by another program") // [INUSE]
 	ErrFull        = errors.New("disk or quota full")                   // [OVERQUOTA]
+	ErrQuota       = errors.New("over quota")                           // [OVERQUOTA]
 	ErrPermission  = errors.New("permission denied by the file system") // [NOPERM]
 	ErrLimit       = errors.New("limit reached")                        // [LIMIT]
 	ErrMemory      = errors.New("too much mail is in memory")           // [UNAVAILABLE]

@@ -58,6 +58,7 @@ func (m *Mailbox) load() error {
 	m.changed.forget(m.now)
 	m.recall(snap, died)
 	m.ready = true
+	m.accountLocked(amount{})
 	return nil
 }
 
@@ -209,7 +210,8 @@ func (m *Mailbox) overlay(snap *snapshot) {
 		if s == nil || string(snap.recs.baseOf(s)) != string(m.recs.baseOf(r)) {
 			continue
 		}
-		r.size, r.wire, r.time, r.meta = s.size, s.wire, s.time, s.meta
+		m.recs.setSize(r, s.size)
+		r.wire, r.time, r.meta = s.wire, s.time, s.meta
 		if r.flags == s.flags && r.letters == s.letters {
 			r.modseq = s.modseq
 		}

@@ -52,6 +52,7 @@ type Mailbox struct {
 	changed  history           // new messages and flag changes
 	expunged history
 	counted  Status                // counters as of counted.ModSeq
+	lent     map[uint32]amount     // messages that are being moved, and the room that their copies borrow of them (quota.go)
 	waiters  map[chan struct{}]int // how often each waits
 	hints    hints
 	ready    bool // memory is filled: until then whoever loads it changes it without mu

@@ -36,8 +36,10 @@ func (m *Mailbox) Fill(rec *Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.recs.find(rec.UID); r != nil {
-		r.size, r.wire, r.time = rec.Size, rec.Wire, rec.Time
+		m.recs.setSize(r, rec.Size)
+		r.wire, r.time = rec.Wire, rec.Time
 		m.unsaved = true
+		m.accountLocked(amount{})
 	}
 	return nil
 }
@@ -76,8 +78,10 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 	defer m.mu.Unlock()
 	if r := m.recs.find(uid); r != nil {
 		// What was just read is the truth, whatever ,S= and ,W= in the name say.
-		r.size, r.wire, r.time, r.meta = meta.Size, meta.Wire, st.ModTime().Unix(), at
+		m.recs.setSize(r, meta.Size)
+		r.wire, r.time, r.meta = meta.Wire, st.ModTime().Unix(), at
 		m.unsaved = true
+		m.accountLocked(amount{})
 	}
 	return meta, nil
 }

@@ -220,4 +220,5 @@ func (m *Mailbox) forget(uids []uint32) {
 		}
 	}
 	m.recs.remove(uids)
+	m.accountLocked(m.unlend(uids))
 }

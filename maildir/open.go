@@ -145,6 +145,7 @@ func (m *Mailbox) close() {
 	if m.loadErr == nil {
 		m.save()
 		m.unmark()
+		m.dateUsage()
 		hub.remove(m)
 		m.gone(ErrGone) // for hints that are still on their way
 		if m.lockWrite(context.Background()) == nil {
@@ -265,11 +266,11 @@ func (s *Store) boxRemoved(key inode) {
 	delete(s.boxes, key)
 	unused := m != nil && m.refs == 0
 	s.mu.Unlock()
-	if m == nil {
-		return
+	if m != nil {
+		<-m.loaded
+		m.gone(ErrGone)
 	}
-	<-m.loaded
-	m.gone(ErrGone)
+	s.logFreed(s.quota.drop(key))
 	if unused {
 		m.close()
 	}

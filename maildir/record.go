@@ -42,6 +42,9 @@ type records struct {
 	more map[uint32][]uint16 // uid → keyword slots ≥ 26, ascending; the slices are immutable
 	odd  map[uint32]string   // uid → exact file name
 
+	octets  int64 // sum of the known sizes
+	unsized int   // messages whose size is not known
+
 	seed  maphash.Seed
 	table []uint32 // open addressing: UID, 0 empty, tombstone deleted
 	used  int      // entries of table that are not empty
@@ -125,8 +128,25 @@ func (rs *records) add(r record, base, extra string) *record {
 	r.text = rs.text.add(base, extra)
 	rs.list = append(rs.list, r)
 	rs.uids = append(rs.uids, r.uid)
+	rs.count(r.size, 1)
 	rs.insert(r.uid, base)
 	return &rs.list[len(rs.list)-1]
+}
+
+// count adds n messages of a size to the sums.
+func (rs *records) count(size int64, n int) {
+	if size < 0 {
+		rs.unsized += n
+	} else {
+		rs.octets += size * int64(n)
+	}
+}
+
+// setSize sets the size of a message as stored.
+func (rs *records) setSize(r *record, size int64) {
+	rs.count(r.size, -1)
+	rs.count(size, 1)
+	r.size = size
 }
 
 func (rs *records) insert(uid uint32, base string) {
@@ -203,6 +223,8 @@ func (rs *records) remove(uids []uint32) {
 		if !gone[r.uid] {
 			list = append(list, r)
 			fresh = append(fresh, r.uid)
+		} else {
+			rs.count(r.size, -1)
 		}
 	}
 	clear(rs.list[len(list):])

@@ -15,7 +15,7 @@ func (d *Delivery) Replace(ctx context.Context, src *Mailbox, old uint32) (uint3
 		return 0, nil
 	}
 	defer d.Abort()
-	c := &commit{items: d.items, done: make(chan struct{})}
+	c := &commit{items: d.items, held: &d.held, done: make(chan struct{})}
 	if src == d.m {
 		c.old = old
 	} else {
@@ -70,6 +70,7 @@ func (u *update) removeOld(c *commit) {
 		u.undo(c)
 	}
 	m := u.m
+	freed, known := m.sizesOf([]uint32{gone})
 	if err == nil {
 		if err := from.sync(); err != nil {
 			m.log.Warn("a message was replaced, but after a loss of power it may be there again", "mailbox", m.box.path(), "cause", err)
@@ -78,6 +79,7 @@ func (u *update) removeOld(c *commit) {
 	m.mu.Lock()
 	m.forget([]uint32{gone})
 	m.mu.Unlock()
+	m.store.logFreed(freed, known)
 	if err := errors.Join(u.flushMore(), u.compactList()); err != nil {
 		m.log.Warn("a message was replaced", "mailbox", m.box.path(), "cause", err)
 	}

@@ -150,6 +150,7 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	err = fn(&update{m: m, ctx: ctx, lock: lock})
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.accountLocked(amount{})
 	if m.now != before {
 		m.wake()
 	}

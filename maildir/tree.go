@@ -55,6 +55,7 @@ type Store struct {
 	tree sync.Mutex
 
 	treeWatch treeWatch
+	quota     quota
 
 	attributes   attributes
 	metadataNews metadataNews
@@ -105,6 +106,9 @@ func (s *Store) Close() error {
 	s.stop(nil)
 	s.closeAll()
 	s.cleaners.Wait()
+	s.quota.looking.Lock()
+	s.saveUsage(0)
+	s.quota.looking.Unlock()
 	return s.root.close()
 }
 
