@@ -51,7 +51,8 @@ func (s *session) appendMessages(c *command) error {
 	}
 	defer delivery.Abort() // no effect once committed
 	for err == nil {
-		if err := s.appendOne(c, delivery, msg); err != nil {
+		reserve := func(octets int64) error { return delivery.Reserve(s.ctx, octets) }
+		if err := s.appendOne(c, delivery, msg, reserve); err != nil {
 			return err
 		}
 		if msg, err = wire.ParseAppendMessage(c.args); err == nil && !s.has("MULTIAPPEND") {
@@ -80,14 +81,20 @@ func appendUID(box *maildir.Mailbox, uids []uint32) string {
 	return fmt.Sprintf("APPENDUID %d %s", box.Status().UIDValidity, wire.AppendSet(nil, uids))
 }
 
-// appendOne decides whether one message is taken, and takes it.
-func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.AppendMessage) error {
+// appendOne decides whether one message is taken, and takes it. reserve keeps room for it in the quota.
+func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.AppendMessage, reserve func(octets int64) error) error {
 	flags, keywords, err := splitFlags(msg.Flags, true)
 	if err != nil {
 		return err
 	}
 	if msg.Catenate {
-		return s.catenate(c, func(r io.Reader) error { return delivery.Add(r, flags, keywords, msg.Date) })
+		more := reserve
+		room := func(octets int64) error {
+			err := more(octets)
+			more = func(octets int64) error { return delivery.ReserveMore(s.ctx, octets) }
+			return err
+		}
+		return s.catenate(c, room, func(r io.Reader) error { return delivery.Add(r, flags, keywords, msg.Date) })
 	}
 	lit := msg.Literal
 	switch {
@@ -99,6 +106,9 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 		return errAppendTooBig
 	case lit.Size == 0: // RFC 3502 §6.3.11: how a client that has begun calls it off
 		return errAppendEmpty
+	}
+	if err := reserve(lit.Size); err != nil {
+		return err
 	}
 	if !lit.NonSync {
 		if err := s.continuation(); err != nil {

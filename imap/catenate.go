@@ -19,9 +19,9 @@ const maxCatParts = 1000
 
 var errCatParts = no(goimap.ResponseCodeLimit, "Message has too many parts")
 
-// catenate makes a message of the parts that follow in the command; add reads it.
-func (s *session) catenate(c *command, add func(io.Reader) error) error {
-	r := &catReader{s: s, c: c}
+// catenate makes a message of the parts that follow in the command; add reads it, and room is asked for as it grows.
+func (s *session) catenate(c *command, room func(octets int64) error, add func(io.Reader) error) error {
+	r := &catReader{s: s, c: c, room: room}
 	defer r.close()
 	err := add(r)
 	if r.err != nil {
@@ -37,6 +37,7 @@ func (s *session) catenate(c *command, add func(io.Reader) error) error {
 type catReader struct {
 	s     *session
 	c     *command
+	room  func(octets int64) error
 	parts int
 	size  int64     // of the parts so far
 	part  io.Reader // being read, nil: none
@@ -149,7 +150,7 @@ func (r *catReader) grow(n int64) error {
 		return errAppendTooBig
 	}
 	r.size += n
-	return nil
+	return r.room(n)
 }
 
 // end ends the part that has been read.

@@ -45,6 +45,7 @@
 //	objectid.go    identifiers of messages, conversations and mailboxes
 //	condstore.go   CONDSTORE and QRESYNC: what their commands share
 //	idle.go        IDLE, and waiting for several things at once; notify.go: NOTIFY
+//	quota.go       GETQUOTA, GETQUOTAROOT, SETQUOTA
 //	metadata.go    GETMETADATA, SETMETADATA and what else has annotations
 //	list.go        LIST, LSUB and XLIST; match.go: their patterns
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS

@@ -200,6 +200,10 @@ var statusItems = map[wire.StatusItem]statusValue{
 		n, err := box.StatusSize()
 		return decimal(n), err
 	},
+	"DELETED-STORAGE": func(s *session, box *maildir.Mailbox, _ *maildir.Status) (string, error) { // RFC 9208 §4.1.4
+		n, err := box.DeletedSize(s.ctx)
+		return decimal(n), err
+	},
 	"APPENDLIMIT": func(s *session, _ *maildir.Mailbox, _ *maildir.Status) (string, error) { // RFC 7889 §3
 		return decimal(s.srv.opt.Limits.Append), nil
 	},

@@ -44,8 +44,11 @@ func (s *session) replace(c *command) error {
 	if err != nil {
 		return err
 	}
-	defer delivery.Abort() // no effect once committed
-	if err := s.appendOne(c, delivery, msg); err != nil {
+	defer delivery.Abort()                // no effect once committed
+	reserve := func(octets int64) error { // RFC 8508 §3.4: what counts is the difference
+		return delivery.ReserveInstead(s.ctx, octets, s.view.box, uids[0])
+	}
+	if err := s.appendOne(c, delivery, msg, reserve); err != nil {
 		return err
 	}
 	if _, err := wire.ParseAppendMessage(c.args); err == nil {

@@ -43,6 +43,7 @@ var storeErrors = []struct {
 	{maildir.ErrHasChildren, "HASCHILDREN", "Mailbox has children"},
 	{maildir.ErrGone, "EXPUNGEISSUED", "It was removed meanwhile"},
 	{maildir.ErrLocked, goimap.ResponseCodeInUse, "Mailbox is locked by another program, try again"},
+	{maildir.ErrQuota, goimap.ResponseCodeOverQuota, "Over quota"},
 	{maildir.ErrFull, goimap.ResponseCodeOverQuota, "No space left"},
 	{maildir.ErrPermission, goimap.ResponseCodeNoPerm, "The file system does not permit this"},
 	{maildir.ErrLimit, goimap.ResponseCodeLimit, "A limit of the server was reached"},

@@ -409,6 +409,26 @@ var actions = map[string]func(p *player, args []string){
 			}
 		})
 	},
+	// @quota storage=N messages=N mailboxes=N own: limits of the user; own: which SETQUOTA may change.
+	"quota": func(p *player, args []string) {
+		var q maildir.Quota
+		own := false
+		for _, arg := range args {
+			word, value, _ := strings.Cut(arg, "=")
+			n, _ := strconv.ParseInt(value, 10, 64)
+			switch word {
+			case "storage":
+				q.Storage = n
+			case "messages":
+				q.Messages = n
+			case "mailboxes":
+				q.Mailboxes = n
+			case "own":
+				own = true
+			}
+		}
+		p.server().store.LimitQuota(q, own)
+	},
 	// @login [client…]: these log in.
 	"login": func(p *player, args []string) {
 		if len(args) == 0 {

@@ -113,6 +113,11 @@ func (d *Delivery) Reserve(ctx context.Context, octets int64) error {
 	return d.reserve(ctx, amount{octets, 1})
 }
 
+// ReserveMore keeps room for more octets of the message that Reserve was called for.
+func (d *Delivery) ReserveMore(ctx context.Context, octets int64) error {
+	return d.reserve(ctx, amount{octets, 0})
+}
+
 // ReserveInstead is Reserve for a message that takes the place of another one.
 func (d *Delivery) ReserveInstead(ctx context.Context, octets int64, src *Mailbox, old uint32) error {
 	more := amount{octets, 1}
@@ -125,7 +130,7 @@ func (d *Delivery) ReserveInstead(ctx context.Context, octets int64, src *Mailbo
 }
 
 func (d *Delivery) reserve(ctx context.Context, a amount) error {
-	if err := d.m.store.reserve(ctx, a); err != nil {
+	if err := d.m.store.reserve(ctx, d.held, a); err != nil {
 		return err
 	}
 	d.held.add(a)

@@ -118,19 +118,23 @@ func (s *Store) roomForBox() error {
 	return err
 }
 
-// reserve keeps room for messages until release; ErrQuota when there is none. What is not more than before is always possible.
-func (s *Store) reserve(ctx context.Context, a amount) error {
+// reserve keeps room for more messages, beside what the caller holds, until release; ErrQuota when there is none. What makes nothing more altogether
+// is always possible.
+func (s *Store) reserve(ctx context.Context, have, more amount) error {
 	if err := s.lookQuota(ctx, quotaEvery); err != nil {
 		return err
 	}
 	q := &s.quota
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	over := func(limit, used, more int64) bool { return limit > 0 && more > 0 && more > limit-used }
-	if over(q.limit.Storage, q.used.octets+q.held.octets, a.octets) || over(q.limit.Messages, q.used.messages+q.held.messages, a.messages) {
+	over := func(limit, all, have, more int64) bool {
+		return limit > 0 && more > 0 && have+more > 0 && more > limit-all
+	}
+	if over(q.limit.Storage, q.used.octets+q.held.octets, have.octets, more.octets) ||
+		over(q.limit.Messages, q.used.messages+q.held.messages, have.messages, more.messages) {
 		return ErrQuota
 	}
-	q.held.add(a)
+	q.held.add(more)
 	return nil
 }
 
@@ -362,6 +366,22 @@ func (m *Mailbox) dateUsage() {
 		b.new, b.cur = m.seen.new, m.seen.cur
 		q.unsaved = true
 	}
+}
+
+// DeletedSize is what removing the messages with \Deleted frees, in octets.
+func (m *Mailbox) DeletedSize(ctx context.Context) (int64, error) {
+	if err := m.measure(ctx); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var sum int64
+	for i := range m.recs.list {
+		if r := &m.recs.list[i]; r.flags&Deleted != 0 {
+			sum += max(r.size, 0)
+		}
+	}
+	return sum, nil
 }
 
 // measure finds out the sizes of files whose names do not say them.

@@ -26,6 +26,8 @@ type Options struct {
 	MaxKeywords int     // per mailbox, 0: default
 	MaxMetadata int     // annotations of a mailbox, 0: default
 	Budget      *Budget // of all mail roots; nil: no bounds
+	Quota       Quota   // limits, which LimitQuota changes
+	OwnQuota    bool    // ChangeQuota is allowed
 }
 
 // Layout is how mailboxes map to directories.
@@ -86,6 +88,7 @@ func OpenStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opt: o, names: naming{o.Layout, string(o.Separator)}, root: root, log: slog.Default(), boxes: openBoxes{}}
+	s.LimitQuota(o.Quota, o.OwnQuota)
 	fi, err := root.statSelf()
 	if err == nil && o.Create {
 		err = s.makeDirs(root)

@@ -28,7 +28,7 @@ func parseAll(r *Reader, f *Frame) {
 		ParseSelect(a)
 	case "CREATE":
 		ParseCreate(a)
-	case "DELETE", "SUBSCRIBE", "UNSUBSCRIBE":
+	case "DELETE", "SUBSCRIBE", "UNSUBSCRIBE", "GETQUOTAROOT":
 		ParseMailbox(a)
 	case "RENAME":
 		ParseRename(a)
@@ -38,6 +38,10 @@ func parseAll(r *Reader, f *Frame) {
 		ParseGetMetadata(a)
 	case "SETMETADATA":
 		ParseSetMetadata(a)
+	case "GETQUOTA":
+		ParseGetQuota(a)
+	case "SETQUOTA":
+		ParseSetQuota(a)
 	case "LSUB", "XLIST":
 		ParseLsub(a)
 	case "STATUS":
@@ -115,6 +119,7 @@ func FuzzReader(f *testing.F) {
 		"a SEARCH OR (NOT SEEN) CHARSET", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
+		`a GETQUOTA "User quota"`, `a SETQUOTA "" (STORAGE 510 MESSAGE 9223372036854775807)`, "a SETQUOTA {3+}\r\nabc ()",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",
 		"a LOGIN {3+}\r\njoe \"" + strings.Repeat("x", 300),
 	} {
@@ -306,6 +311,29 @@ func FuzzCancelUpdate(f *testing.F) {
 		again, err := ParseCancelUpdate(decode(printed))
 		if err != nil || !slices.Equal(tags, again) {
 			t.Fatalf("%q -> %q -> %q, %v", args, printed, again, err)
+		}
+	})
+}
+
+func FuzzSetQuota(f *testing.F) {
+	for _, s := range []string{` "User quota" (STORAGE 510)`, ` "" ()`, " x (MESSAGE 1 MAILBOX 9223372036854775807)", " x (a 1 A 2)"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		c, err := ParseSetQuota(decode(args))
+		if err != nil {
+			return
+		}
+		printed := " " + printString(c.Root) + " ("
+		for i, l := range c.Limits {
+			if i > 0 {
+				printed += " "
+			}
+			printed += fmt.Sprintf("%s %d", l.Resource, l.Limit)
+		}
+		again, err := ParseSetQuota(decode(printed + ")"))
+		if err != nil || !reflect.DeepEqual(c, again) {
+			t.Fatalf("%q -> %q -> %v, %v", args, printed, again, err)
 		}
 	})
 }

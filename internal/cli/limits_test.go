@@ -43,6 +43,11 @@ func TestConnectionLimits(t *testing.T) {
 			i.ok(`SETMETADATA INBOX (/private/comment "x")`)
 			return i.do(`SETMETADATA INBOX (/shared/comment "x")`)
 		}},
+		"quota": {"nesting = 100\n[quota]\nmessages = 9", "NO [OVERQUOTA] Over quota", func(t *testing.T, addr string) string {
+			i := dial(t, addr, false)
+			i.ok("LOGIN carol c")
+			return i.do("APPEND INBOX {2000+}\r\n" + strings.Repeat("x", 2000)) // her own limit is lower
+		}},
 		"connections_before_login": {"connections_before_login = 1", "* BYE Login took too long\r\n", func(t *testing.T, addr string) string {
 			first := dial(t, addr, false)
 			dial(t, addr, false).ok("LOGIN carol c")
@@ -53,7 +58,7 @@ func TestConnectionLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, sandboxConf+"[limits]\n"+c.conf+"\n")
-			h.write("etc/users", "alice:{PLAIN}a\ncarol:{PLAIN}c\n")
+			h.write("etc/users", "alice:{PLAIN}a\ncarol:{PLAIN}c::::::roost_quota_storage=1999\n")
 			p := start(t, nil, "serve", "--config", h.path("roost.conf"))
 			for range 2 {
 				dial(t, p.plain, false).ok("LOGIN alice a")

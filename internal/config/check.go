@@ -66,6 +66,9 @@ func (c *Config) Check() Problems {
 	if m := c.Search.Memory; m < 8<<20 || m > 1<<30 {
 		k.problem("search.memory", "must be between 8 MiB and 1 GiB")
 	}
+	k.atLeast("quota.storage", int64(c.Quota.Storage), 0, " octets")
+	k.atLeast("quota.messages", int64(c.Quota.Messages), 0, "")
+	k.atLeast("quota.mailboxes", int64(c.Quota.Mailboxes), 0, "")
 	for _, dir := range c.Sandbox.Paths {
 		k.absolute("sandbox.paths", dir)
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	Auth     Auth    `toml:"auth"`
 	Limits   Limits  `toml:"limits"`
 	Search   Search  `toml:"search"`
+	Quota    Quota   `toml:"quota"`
 	Sandbox  Sandbox `toml:"sandbox"`
 	Log      Log     `toml:"log"`
 
@@ -98,6 +99,14 @@ type Search struct {
 	Memory  Size `toml:"memory"`  // that filling it may take
 }
 
+// Quota bounds what a user's mail may take; 0 is no bound.
+type Quota struct {
+	Storage   Size    `toml:"storage"` // octets as stored
+	Messages  int     `toml:"messages"`
+	Mailboxes int     `toml:"mailboxes"`
+	Set       Strings `toml:"set"` // users who may set limits of their own
+}
+
 // Sandbox says what the process keeps of the file system when it serves.
 type Sandbox struct {
 	Landlock bool    `toml:"landlock"`
@@ -136,6 +145,7 @@ func Default() *Config {
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
 		Search:  Search{Enabled: true, Memory: 48 << 20},
+		Quota:   Quota{Set: Strings{}},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
 		Log:     Log{Level: "info", Format: "text"},
 

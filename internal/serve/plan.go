@@ -121,6 +121,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 	p.Stores = NewStores(func(u *auth.User) (maildir.Options, error) {
 		o, err := locate(&c.Mail, &c.Limits, u)
 		o.Budget = p.budget
+		limitQuota(&c.Quota, u, &o, log)
 		return o, err
 	}, p.search(), log)
 	return p, nil

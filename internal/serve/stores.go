@@ -125,6 +125,7 @@ func (s *Stores) share(u *auth.User) (*shared, error) {
 			s.release(sh)
 			continue
 		}
+		sh.store.LimitQuota(o.Quota, o.OwnQuota) // may have changed since it was opened
 		return sh, nil
 	}
 }
