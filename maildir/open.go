@@ -266,11 +266,16 @@ func (s *Store) boxRemoved(key inode) {
 	delete(s.boxes, key)
 	unused := m != nil && m.refs == 0
 	s.mu.Unlock()
+	measured := false
 	if m != nil {
 		<-m.loaded
+		m.mu.Lock()
+		measured = m.loadErr == nil && m.recs.unsized == 0
+		m.mu.Unlock()
 		m.gone(ErrGone)
 	}
-	s.logFreed(s.quota.drop(key))
+	freed, known := s.quota.drop(key)
+	s.logFreed(freed, known || measured)
 	if unused {
 		m.close()
 	}
