@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // maildirsize of the root is what quota-aware delivery agents go by, and Dovecot with quota=maildir: a line of limits, "104857600S,1000C", then a
@@ -62,17 +64,18 @@ func parseSizes(text string) *maildirsize {
 	return z
 }
 
-// readSizes reads the file; nil when there is none.
-func (s *Store) readSizes() (*maildirsize, error) {
+// readSizes reads the file; nil when there is none that can be read.
+func (s *Store) readSizes() *maildirsize {
 	b, fi, err := s.root.readFile(sizesName, sizesMost)
 	if absent(err) || errors.Is(err, errNotRegular) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+		return nil
+	} else if err != nil && !errors.Is(err, unix.EFBIG) {
+		s.log.Warn("cannot read maildirsize", "cause", err)
+		return nil
 	}
 	z := parseSizes(string(b))
 	z.mtime = fi.mtime
-	return z, nil
+	return z
 }
 
 // logSizes appends a change that this process made, if the file is there.
@@ -143,10 +146,7 @@ func (s *Store) readLimits() (Quota, *maildirsize, error) {
 	s.quota.mu.Lock()
 	limit, own := s.quota.given, s.quota.own
 	s.quota.mu.Unlock()
-	z, err := s.readSizes()
-	if err != nil {
-		return limit, nil, err
-	}
+	z := s.readSizes()
 	if z != nil && limit.Storage == 0 {
 		limit.Storage = z.limit.Storage
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -291,7 +292,7 @@ func (s *Store) lookQuota(ctx context.Context, every time.Duration) error {
 		}
 		key, err := s.lookAtBox(ctx, list[i].Name)
 		delete(before, key)
-		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNoSelect) && !errors.Is(err, ErrGone) && !errors.Is(err, ErrInvalidName) {
+		if err != nil && !slices.ContainsFunc(skipped, func(kind error) bool { return errors.Is(err, kind) }) {
 			return err
 		}
 	}
@@ -315,7 +316,11 @@ func (q *quota) keys() map[inode]bool {
 	return keys
 }
 
-// lookAtBox sees to it that what is known of a mailbox is true.
+// skipped are the errors of mailboxes that went meanwhile, or that cannot be opened now and are looked at again next time.
+var skipped = []error{ErrNotFound, ErrNoSelect, ErrGone, ErrInvalidName, ErrLocked}
+
+// lookAtBox sees to it that what is known of a mailbox is true. While another program has it locked, what was true before has to do: nobody waits
+// for one mailbox to add messages to another.
 func (s *Store) lookAtBox(ctx context.Context, name string) (key inode, err error) {
 	_, d, err := s.openBox(name)
 	if err != nil {
@@ -330,8 +335,13 @@ func (s *Store) lookAtBox(ctx context.Context, name string) (key inode, err erro
 		}
 		s.quota.mu.Lock()
 		b := s.quota.boxes[key]
-		same := err == nil && b != nil && b.new != 0 && b.new == newSt.mtime && b.cur == curSt.mtime
+		known := err == nil && b != nil
+		same := known && b.new != 0 && b.new == newSt.mtime && b.cur == curSt.mtime
 		s.quota.mu.Unlock()
+		if known && !same {
+			_, locked := d.stat(uidlistLock.name)
+			same = locked == nil
+		}
 		if same {
 			d.close()
 			return key, nil

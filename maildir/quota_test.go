@@ -282,10 +282,13 @@ func TestMaildirsize(t *testing.T) {
 	want("1000S\n30 2\n5 1\n")
 	must(t, b.store.Delete("Box"))
 	limits(Quota{1000, 9, 0})
-	want2, err := b.store.readSizes()
-	if err != nil || want2.sum != (amount{30, 2}) {
-		t.Errorf("after DELETE %+v, %v", want2, err)
+	if z := b.store.readSizes(); z.sum != (amount{30, 2}) {
+		t.Errorf("after DELETE %+v", z)
 	}
+	// A file of any size is no more than wrong.
+	must(t, os.WriteFile(file, []byte("1000S\n"+strings.Repeat("1 1\n", 1<<20)), 0o600))
+	limits(Quota{1000, 9, 0})
+	want("1000S\n30 2\n")
 }
 
 // Own limits are in force as long as the configuration allows them, also after a restart.
@@ -327,4 +330,31 @@ func FuzzMaildirsize(f *testing.F) {
 			t.Errorf("%+v of %q", z, text)
 		}
 	})
+}
+
+// A mailbox that another program holds locked does not keep messages from being added to others.
+func TestQuotaBesideLock(t *testing.T) {
+	b := newBox(t)
+	b.store.LimitQuota(Quota{Messages: 3}, false)
+	openAll(t, b.store, "Other")
+	wantQuota(t, b.store, Quota{0, 0, 2})
+	other := filepath.Join(b.dir, ".Other")
+	must(t, os.WriteFile(filepath.Join(other, uidlistLock.name), []byte("1:elsewhere"), 0o600))
+	must(t, os.WriteFile(filepath.Join(other, "new", "1.M1P1.host,S=1"), []byte("x"), 0o600))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wantQuota(t, b.store, Quota{0, 0, 2})
+		if err := tryAppend(b.Mailbox, 1); err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Error("waits for the lock of another mailbox")
+	}
+	must(t, os.Remove(filepath.Join(other, uidlistLock.name)))
+	<-done
+	wantQuota(t, b.store, Quota{2, 2, 2})
 }
