@@ -24,6 +24,7 @@ var parts = map[string]part{
 	"LITERAL+":              {},
 	"ID":                    {commands: []string{"ID"}},
 	"ENABLE":                {commands: []string{"ENABLE"}},
+	"LANGUAGE":              {commands: []string{"LANGUAGE"}, needs: []string{"NAMESPACE"}},
 	"IDLE":                  {commands: []string{"IDLE"}},
 	"NAMESPACE":             {commands: []string{"NAMESPACE"}},
 	"UNSELECT":              {commands: []string{"UNSELECT"}},

@@ -37,6 +37,7 @@ var commands = map[string]row{
 	"NOOP":       {always, polls, (*session).cmdNoop},
 	"LOGOUT":     {always, quiet, (*session).cmdLogout},
 	"ID":         {always, 0, (*session).cmdID},
+	"LANGUAGE":   {always, 0, (*session).cmdLanguage},
 
 	"STARTTLS":     {notAuthenticated, quiet, (*session).cmdStartTLS},
 	"AUTHENTICATE": {notAuthenticated, quiet, (*session).cmdAuthenticate},

@@ -37,6 +37,7 @@
 //	progress.go    what takes long (INPROGRESS)
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
 //	disable.go     capabilities that the administrator has turned off
+//	language.go    LANGUAGE
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
 //	compress.go    COMPRESS
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT

@@ -38,6 +38,8 @@ func parseAll(r *Reader, f *Frame) {
 		ParseGetMetadata(a)
 	case "SETMETADATA":
 		ParseSetMetadata(a)
+	case "LANGUAGE":
+		ParseLanguage(a)
 	case "GETQUOTA":
 		ParseGetQuota(a)
 	case "SETQUOTA":
@@ -120,6 +122,7 @@ func FuzzReader(f *testing.F) {
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
 		`a GETQUOTA "User quota"`, `a SETQUOTA "" (STORAGE 510 MESSAGE 9223372036854775807)`, "a SETQUOTA {3+}\r\nabc ()",
+		"a LANGUAGE", `a LANGUAGE * "de-IT" {2+}`+"\r\nen",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",
 		"a LOGIN {3+}\r\njoe \"" + strings.Repeat("x", 300),
 	} {
@@ -334,6 +337,26 @@ func FuzzSetQuota(f *testing.F) {
 		again, err := ParseSetQuota(decode(printed + ")"))
 		if err != nil || !reflect.DeepEqual(c, again) {
 			t.Fatalf("%q -> %q -> %v, %v", args, printed, again, err)
+		}
+	})
+}
+
+func FuzzLanguage(f *testing.F) {
+	for _, s := range []string{"", " EN-CA", ` "*" default`, " {2}\r\nen i-default"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		ranges, err := ParseLanguage(decode(args))
+		if err != nil {
+			return
+		}
+		printed := ""
+		for _, r := range ranges {
+			printed += " " + printString(r)
+		}
+		again, err := ParseLanguage(decode(printed))
+		if err != nil || !slices.Equal(ranges, again) {
+			t.Fatalf("%q -> %q -> %q, %v", args, printed, again, err)
 		}
 	})
 }
