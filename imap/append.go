@@ -50,7 +50,10 @@ func (s *session) appendMessages(c *command) error {
 		return err
 	}
 	defer delivery.Abort() // no effect once committed
-	for err == nil {
+	for n := 1; err == nil; n++ {
+		if most := s.saveLimit(); most > 0 && n > most {
+			return tooMany(most, 0)
+		}
 		reserve := func(octets int64) error { return delivery.Reserve(s.ctx, octets) }
 		if err := s.appendOne(c, delivery, msg, reserve); err != nil {
 			return err

@@ -69,6 +69,8 @@ var capabilityTable = []capability{
 	{"URLAUTH=BINARY", "RFC 5524", afterLogin},
 	{"STATUS=SIZE", "RFC 8438", afterLogin},
 	{"APPENDLIMIT", "RFC 7889", afterLogin},
+	{"MESSAGELIMIT", "RFC 9738", afterLogin},
+	{"SAVELIMIT", "RFC 9738", afterLogin},
 	{"WITHIN", "RFC 5032", afterLogin},
 	{"SAVEDATE", "RFC 8514", afterLogin},
 	{"QUOTA", "RFC 9208", afterLogin},
@@ -100,8 +102,13 @@ func (s *session) capabilities() string {
 			b.WriteByte(' ')
 		}
 		b.WriteString(c.name)
-		if c.name == "APPENDLIMIT" {
+		switch c.name {
+		case "APPENDLIMIT":
 			fmt.Fprintf(&b, "=%d", s.srv.opt.Limits.Append)
+		case "MESSAGELIMIT":
+			fmt.Fprintf(&b, "=%d", s.srv.opt.Limits.Messages)
+		case "SAVELIMIT":
+			fmt.Fprintf(&b, "=%d", s.srv.opt.Limits.Saved)
 		}
 	}
 	if s.state == notAuthenticated {

@@ -20,6 +20,9 @@ func (s *session) cmdCopy(c *command) error {
 	if len(uids) == 0 {
 		return nil // UIDs that do not exist are no error, and there is nothing to report
 	}
+	if err := s.checkSaved(uids); err != nil {
+		return err
+	}
 	var pairs []maildir.Pair
 	err = s.blocking(func() (err error) {
 		pairs, err = s.view.box.CopyTo(s.ctx, uids, dst)
@@ -48,6 +51,7 @@ func (s *session) cmdMove(c *command) error {
 	if len(uids) == 0 {
 		return nil
 	}
+	uids = s.limited(c, uids)
 	var pairs []maildir.Pair
 	err = s.blocking(func() (err error) {
 		pairs, err = s.view.box.MoveTo(s.ctx, uids, dst)

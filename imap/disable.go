@@ -63,6 +63,8 @@ var parts = map[string]part{
 	"URLAUTH=BINARY":    {words: []string{"URLFETCH ("}, needs: []string{"URLAUTH"}},
 	"STATUS=SIZE":       {words: []string{"STATUS SIZE", "LIST SIZE"}},
 	"APPENDLIMIT":       {words: []string{"STATUS APPENDLIMIT", "LIST APPENDLIMIT"}},
+	"MESSAGELIMIT":      {words: []string{"SEARCH UIDAFTER", "SEARCH UIDBEFORE"}},
+	"SAVELIMIT":         {},
 	"WITHIN":            {words: []string{"SEARCH OLDER", "SEARCH YOUNGER"}},
 	"SAVEDATE":          {words: []string{"FETCH SAVEDATE", "SEARCH SAVEDBEFORE", "SEARCH SAVEDON", "SEARCH SAVEDSINCE", "SEARCH SAVEDATESUPPORTED"}},
 	"NOTIFY":            {commands: []string{"NOTIFY"}},

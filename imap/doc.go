@@ -38,6 +38,7 @@
 //	capability.go  the table of capabilities; CAPABILITY, ENABLE, ID, NAMESPACE
 //	disable.go     capabilities that the administrator has turned off
 //	language.go    LANGUAGE
+//	messagelimit.go  MESSAGELIMIT, SAVELIMIT
 //	auth.go        STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, LOGOUT
 //	compress.go    COMPRESS
 //	select.go      SELECT, EXAMINE, CLOSE, UNSELECT

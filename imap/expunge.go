@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"slices"
+
 	"roost/imap/wire"
 	"roost/maildir"
 )
@@ -25,29 +27,38 @@ func (s *session) cmdUIDExpunge(c *command) error {
 	if err != nil {
 		return err
 	}
+	if s.messageLimit() > 0 {
+		uids = s.limited(c, s.deleted(uids))
+	}
 	return s.expungeDeleted(uids)
 }
 
-// expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
-// uses it, too.
-func (s *session) expungeDeleted(uids []uint32) error {
+// deleted returns those of uids, ascending, that have \Deleted.
+func (s *session) deleted(uids []uint32) (deleted []uint32) {
 	var recs []maildir.Record
-	all := len(uids)
-	for len(uids) > 0 {
-		batch := uids[:min(storeBatch, len(uids))]
-		uids = uids[len(batch):]
-		var deleted []uint32
+	for batch := range slices.Chunk(uids, storeBatch) {
 		recs = s.view.box.Records(batch, recs[:0])
 		for i := range recs {
 			if recs[i].Flags&maildir.Deleted != 0 {
 				deleted = append(deleted, recs[i].UID)
 			}
 		}
+	}
+	return deleted
+}
+
+// expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
+// uses it, too.
+func (s *session) expungeDeleted(uids []uint32) error {
+	done := 0
+	for batch := range slices.Chunk(uids, storeBatch) {
+		done += len(batch)
+		deleted := s.deleted(batch)
 		if len(deleted) == 0 {
 			continue
 		}
 		var err error
-		s.during(all-len(uids)-len(batch), all, func() { _, err = s.view.box.Expunge(s.ctx, deleted) })
+		s.during(done-len(batch), len(uids), func() { _, err = s.view.box.Expunge(s.ctx, deleted) })
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,10 @@ func (s *session) cmdFetch(c *command) error {
 			return bad("PARTIAL is for UID FETCH")
 		}
 		from, to := req.Partial.Of(len(uids))
-		uids = uids[from:to] // before CHANGEDSINCE, §3.4
+		uids = uids[from:to]                               // before CHANGEDSINCE, §3.4
+		if n := s.messageLimit(); n > 0 && len(uids) > n { // a page that is cut off would not be the page asked for
+			return tooMany(n, uids[len(uids)-n])
+		}
 	}
 	if req.ChangedSince != nil && !slices.Contains(req.Items, wire.FetchItem(modSeqItem)) { // RFC 7162 §3.1.4.1: implied
 		req.Items = append(req.Items, modSeqItem)
@@ -102,7 +105,7 @@ func (s *session) cmdFetch(c *command) error {
 	if req.ChangedSince != nil {
 		uids = s.changedSince(req, uids)
 	}
-	return f.run(uids)
+	return f.run(s.limited(c, uids))
 }
 
 // newFetcher compiles the items, in the order asked and each once.

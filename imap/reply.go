@@ -122,6 +122,14 @@ func (s *session) finish(c *command, err error) error {
 		}
 		kind, code, text = string(r.kind), string(r.code), r.text
 	}
+	if c.lowest != 0 && kind != "BAD" {
+		partly := limitCode(s.messageLimit(), c.lowest)
+		if kind == "OK" && code == "" {
+			code, text = partly, "Completed for some messages, the limit was reached"
+		} else { // RFC 9738 §3.1: there is one code in a line
+			s.enc.Raw("* NO [").Raw(partly).Raw("] The limit was reached").CRLF()
+		}
+	}
 	if text == "" {
 		text = c.name + " completed"
 	}

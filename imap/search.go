@@ -47,6 +47,9 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		pl, found.uids, err = s.find(req, o)
 		s.progress.upTo = percent
 	}
+	if err == nil {
+		c.lowest = pl.lowest
+	}
 	if err == nil && by != nil {
 		found, err = s.sortBy(found.uids, by)
 	}
@@ -57,7 +60,9 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		return err
 	}
 	s.writeSearch(c, o, found.uids, pl.modSeq)
-	if o.Update {
+	if o.Update && c.lowest != 0 {
+		s.writeNoUpdate(c.tag, "Not all messages were searched")
+	} else if o.Update {
 		s.follow(c, req.Key, by, found)
 	}
 	if o.Save {
@@ -78,6 +83,7 @@ func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, erro
 	if pl.modSeq {
 		s.useCondstore()
 	}
+	pl.most = s.messageLimit()
 	uids, err := s.search(pl, o)
 	return pl, uids, err
 }
@@ -85,6 +91,12 @@ func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, erro
 // search returns the UIDs that match, ascending; when only the lowest or highest was asked for, it may return fewer, those among them.
 func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 	cands := pl.candidates()
+	if pl.most > 0 && len(cands) > pl.most {
+		cands = cands[len(cands)-pl.most:]
+		if pl.lowest = cands[0]; ret.sorted { // RFC 9738 §3.3
+			return nil, tooMany(pl.most, pl.lowest)
+		}
+	}
 	if pl.root.op == opConst || len(cands) == 0 {
 		return cands, nil
 	}

@@ -99,8 +99,10 @@ type plan struct {
 	levels []level // the levels that leaves need, ascending
 	within uidSet  // candidates; nil with all set: the whole view
 	all    bool
-	modSeq bool // MODSEQ is among the keys
-	fixed  bool // what a message is asked never changes: no flags, no MODSEQ, no age
+	modSeq bool   // MODSEQ is among the keys
+	most   int    // candidates that are looked at, the highest; 0: all
+	lowest uint32 // the first of them, when there were more
+	fixed  bool   // what a message is asked never changes: no flags, no MODSEQ, no age
 	index  *indexed
 
 	view  *view

@@ -50,6 +50,8 @@ type Limits struct {
 	BeforeLogin int           // that have not logged in: the oldest one goes when there is another
 	PerUser     int           // of one user
 	PerAddress  int           // from one address
+	Messages    int           // that a command may be about (MESSAGELIMIT); 0: as many as there are
+	Saved       int           // that a command may store (SAVELIMIT), when Messages is 0
 	Metadata    int           // octets of an annotation (METADATA)
 	Notify      int           // mailboxes that one client is told about (NOTIFY), which are kept open
 	Login       time.Duration // from connection to login
@@ -162,7 +164,7 @@ func NewServer(opt Options) *Server {
 	if opt.AllowPlaintext == nil {
 		opt.AllowPlaintext = netip.Addr.IsLoopback
 	}
-	s := &Server{opt: opt, off: (*disabled)(nil).with(opt.Disable), log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
+	s := &Server{opt: opt, off: (*disabled)(nil).with(opt.Disable).with(opt.Limits.unconfigured()), log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
 		listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
 		byAddr: map[netip.Prefix]int{}, byUser: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

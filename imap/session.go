@@ -311,6 +311,7 @@ type command struct {
 	tag, name string // name as in the dispatch table: "UID FETCH"
 	args      *wire.Decoder
 	frame     *wire.Frame
+	lowest    uint32 // UID down to which messages were looked at, when the limit ended the command (messagelimit.go)
 	okCode    string // response code text of the final OK without brackets, e.g. "APPENDUID 1 2"
 	okText    string // text of the final OK, "<Name> completed" when empty
 }

@@ -75,6 +75,7 @@ func (s *session) cmdStore(c *command) error {
 		since := maildir.ModSeq(*req.UnchangedSince)
 		ch.UnchangedSince = &since
 	}
+	uids = s.limited(c, uids)
 	var gone bool
 	var modified []uint32
 	all := len(uids)

@@ -36,7 +36,7 @@ func (s *session) cmdThread(c *command) error {
 		return bad("Unknown threading algorithm")
 	}
 	s.progress.upTo = percent / 2
-	_, uids, err := s.find(&req.Search, searchOptions{SearchReturn: wire.SearchReturn{All: true}})
+	_, uids, err := s.find(&req.Search, searchOptions{SearchReturn: wire.SearchReturn{All: true}, sorted: true})
 	if err != nil {
 		return err
 	}

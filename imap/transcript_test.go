@@ -404,6 +404,10 @@ var actions = map[string]func(p *player, args []string){
 				o.Limits.Line = n
 			case "metadata":
 				o.Limits.Metadata = n
+			case "messages":
+				o.Limits.Messages = n
+			case "saved":
+				o.Limits.Saved = n
 			case "peruser":
 				o.Limits.PerUser = n
 			}

@@ -122,7 +122,7 @@ func FuzzReader(f *testing.F) {
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
 		`a GETQUOTA "User quota"`, `a SETQUOTA "" (STORAGE 510 MESSAGE 9223372036854775807)`, "a SETQUOTA {3+}\r\nabc ()",
-		"a LANGUAGE", `a LANGUAGE * "de-IT" {2+}`+"\r\nen",
+		"a LANGUAGE", `a LANGUAGE * "de-IT" {2+}` + "\r\nen",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",
 		"a LOGIN {3+}\r\njoe \"" + strings.Repeat("x", 300),
 	} {
@@ -162,7 +162,7 @@ func FuzzReader(f *testing.F) {
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{
 		" ALL", " OR FROM x (NOT SEEN 1:*) ", " RETURN (MIN COUNT) UID $ KEYWORD a", " CHARSET ISO-8859-1 TEXT \"\xe9\"", " SENTON 1-Feb-2026 NEW OLD LARGER 5 YOUNGER 9",
-		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " RETURN (PARTIAL -1:-100 COUNT) ALL", " RETURN (SAVE PARTIAL 5:4) ALL", " RETURN (UPDATE CONTEXT) ALL", " BODY \"\\\"\"",
+		" SAVEDSINCE \"01-Jan-0000\" HEADER {2}\r\nab {3}\r\na\nb", " RETURN () NOT NOT (SEEN)", " CHARSET UTF-16LE BODY \"ab\"", " SAVEDATESUPPORTED *", " MODSEQ \"x\" PRIV 7", " RETURN (PARTIAL -1:-100 COUNT) ALL", " RETURN (SAVE PARTIAL 5:4) ALL", " RETURN (UPDATE CONTEXT) ALL", " UIDAFTER 7 NOT UIDBEFORE 4294967295", " OR UIDBEFORE 1 UIDAFTER 4294967295", " BODY \"\\\"\"",
 	} {
 		f.Add(s)
 	}

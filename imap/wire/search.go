@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -257,6 +258,8 @@ var searchLeaves = map[string]func(*searchParser) SearchKey{
 	"EMAILID":           objectIDKey(false),     // RFC 8474
 	"THREADID":          objectIDKey(true),
 	"UID":               func(p *searchParser) SearchKey { return p.uids() },
+	"UIDAFTER":          uidKey(func(n uint32) (first, last uint32) { return n + 1, maxUID }), // RFC 9738 §3.2
+	"UIDBEFORE":         uidKey(func(n uint32) (first, last uint32) { return 1, n - 1 }),
 }
 
 // flagKey is a key that is one word.
@@ -366,6 +369,24 @@ func (p *searchParser) modSeq() SearchKey {
 		return nil
 	}
 	return &k
+}
+
+// maxUID is the highest UID that a message can have.
+const maxUID = math.MaxUint32
+
+// uidKey is a key SP uniqueid, which names a range.
+func uidKey(of func(n uint32) (first, last uint32)) func(*searchParser) SearchKey {
+	return func(p *searchParser) SearchKey {
+		var n uint32
+		if !p.d.ExpectSP() || !p.d.ExpectNzNumber(&n) {
+			return nil
+		}
+		first, last := of(n)
+		if first == 0 || first > last {
+			return &KeyNot{Key: &KeyAnd{}}
+		}
+		return &KeySet{UID: true, Set: Set{Ranges: []Range{{First: first, Last: last}}}}
+	}
 }
 
 // uids is "UID" SP sequence-set.

@@ -183,6 +183,11 @@ func (k *checker) limits() {
 	k.atLeast("limits.notify_mailboxes", int64(l.NotifyMailboxes), 1, "")
 	k.atLeast("limits.metadata_value", int64(l.MetadataValue), 1024, " octets") // what RFC 5464 has in its example
 	k.atLeast("limits.metadata_entries", int64(l.MetadataEntries), 1, "")
+	k.atLeast("limits.message_limit", int64(l.MessageLimit), 0, "")
+	k.atLeast("limits.save_limit", int64(l.SaveLimit), 0, "")
+	if l.MessageLimit > 0 && l.SaveLimit > 0 {
+		k.problem("limits.save_limit", "message_limit limits what is stored as well; set one of them")
+	}
 	k.atLeast("limits.login_time", int64(time.Duration(l.LoginTime)/time.Second), 5, " s")
 	// RFC 9051 §5.4: at least 30 minutes.
 	k.atLeast("limits.idle_time", int64(time.Duration(l.IdleTime)/time.Second), 30*60, " s")

@@ -88,6 +88,8 @@ type Limits struct {
 	NotifyMailboxes       int      `toml:"notify_mailboxes"` // of one client
 	MetadataValue         Size     `toml:"metadata_value"`   // of one annotation
 	MetadataEntries       int      `toml:"metadata_entries"` // of one mailbox
+	MessageLimit          int      `toml:"message_limit"`    // messages of one command, 0: no limit
+	SaveLimit             int      `toml:"save_limit"`       // messages that one command stores, 0: no limit
 	LoginTime             Duration `toml:"login_time"`
 	IdleTime              Duration `toml:"idle_time"`
 	WriteTime             Duration `toml:"write_time"`

@@ -237,6 +237,10 @@ longest_wait = "2h"
 [limits]
 memory = "1 MiB"
 connections_before_login = 0
+save_limit = 5
+message_limit = 5
+[quota]
+messages = -1
 [sandbox]
 paths = ["/a", "b"]
 `))
@@ -245,7 +249,7 @@ paths = ["/a", "b"]
 	}
 	compare(t, "check", c.Check(), []string{
 		`^f:2: auth.failures_free: `, `^f:3: auth.longest_wait: `, `^f:5: limits.memory: 1048576 octets is too little`, `^f:6: limits.connections_before_login: `,
-		`^f:8: sandbox.paths: "b" must be an absolute path`,
+		`^f:7: limits.save_limit: `, `^f:10: quota.messages: -1 is too little`, `^f:12: sandbox.paths: "b" must be an absolute path`,
 	})
 	c = Default()
 	c.Listen = Listen{}

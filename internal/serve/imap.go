@@ -28,6 +28,7 @@ func (p *Plan) newServer() server {
 			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Commands: p.memory.commands,
 			Searching: p.memory.working, Depth: l.Nesting, Append: int64(l.Append),
 			Connections: l.Connections, BeforeLogin: l.ConnectionsLogin, PerUser: l.ConnectionsPerUser, PerAddress: l.ConnectionsPerAddress, Notify: l.NotifyMailboxes,
+			Messages: l.MessageLimit, Saved: l.SaveLimit,
 			Metadata: int(l.MetadataValue),
 			Login:    time.Duration(l.LoginTime), Idle: time.Duration(l.IdleTime), Write: time.Duration(l.WriteTime),
 		},

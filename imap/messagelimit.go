@@ -1,0 +1,70 @@
+package imap
+
+import (
+	"fmt"
+
+	goimap "github.com/emersion/go-imap/v2"
+)
+
+// MESSAGELIMIT and SAVELIMIT (RFC 9738): how many messages a command may be about. What can be done in part is done for the messages with the
+// highest UIDs, and a response code names the lowest of them; what is all or nothing, COPY, MULTIAPPEND, SORT and THREAD, is refused. EXPUNGE,
+// CLOSE and STATUS have no limit, because there would be no way to say what is left to do. SAVELIMIT is for COPY and MULTIAPPEND alone.
+
+// unconfigured are the capabilities that are off because the configuration does not ask for them.
+func (l *Limits) unconfigured() (names []string) {
+	if l.Messages == 0 {
+		names = append(names, "MESSAGELIMIT")
+	}
+	if l.Saved == 0 || l.Messages != 0 { // never both (§5)
+		names = append(names, "SAVELIMIT")
+	}
+	return names
+}
+
+// messageLimit is how many messages a command may be about, 0: as many as there are. For whom the capability is turned off there is no limit.
+func (s *session) messageLimit() int {
+	if !s.has("MESSAGELIMIT") {
+		return 0
+	}
+	return s.srv.opt.Limits.Messages
+}
+
+// saveLimit is the same of messages that a command may store.
+func (s *session) saveLimit() int {
+	if s.has("SAVELIMIT") {
+		return s.srv.opt.Limits.Saved
+	}
+	return s.messageLimit()
+}
+
+// limited returns those of the messages, ascending, that the command is about: not more than the limit, the last ones.
+func (s *session) limited(c *command, uids []uint32) []uint32 {
+	n := s.messageLimit()
+	if n == 0 || len(uids) <= n {
+		return uids
+	}
+	uids = uids[len(uids)-n:]
+	c.lowest = uids[0]
+	return uids
+}
+
+// limitCode is the response code; without a UID where the command was not about messages of the mailbox.
+func limitCode(n int, lowest uint32) string {
+	if lowest == 0 {
+		return fmt.Sprintf("MESSAGELIMIT %d", n)
+	}
+	return fmt.Sprintf("MESSAGELIMIT %d %d", n, lowest)
+}
+
+// tooMany refuses a command that would be about more than n messages.
+func tooMany(n int, lowest uint32) error {
+	return no(goimap.ResponseCode(limitCode(n, lowest)), "Too many messages, try fewer at once")
+}
+
+// checkSaved refuses to store more messages, ascending, than allowed.
+func (s *session) checkSaved(uids []uint32) error {
+	if n := s.saveLimit(); n > 0 && len(uids) > n {
+		return tooMany(n, uids[len(uids)-n])
+	}
+	return nil
+}
