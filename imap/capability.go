@@ -58,6 +58,7 @@ var capabilityTable = []capability{
 	{"MOVE", "RFC 6851", afterLogin},
 	{"CONDSTORE", "RFC 7162", afterLogin},
 	{"QRESYNC", "RFC 7162", afterLogin},
+	{"UIDONLY", "RFC 9586", afterLogin},
 	{"OBJECTID", "RFC 8474", afterLogin},
 	{"PREVIEW", "RFC 8970", afterLogin},
 	{"BINARY", "RFC 3516", afterLogin},
@@ -157,6 +158,9 @@ func (s *session) cmdEnable(c *command) error {
 			s.tellMetadata()
 			s.annotated = metadataNews{s.annotated.mailbox, true, s.mail.MetadataNow()}
 			on = append(on, "METADATA-SERVER")
+		case "UIDONLY":
+			s.useUIDOnly()
+			on = append(on, "UIDONLY")
 		case "UTF8=ACCEPT":
 			s.utf8 = true
 			on = append(on, "UTF8=ACCEPT")

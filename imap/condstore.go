@@ -37,9 +37,15 @@ func (s *session) writeModSeq(rec *maildir.Record) {
 	s.enc.Raw("MODSEQ (").Number(int64(rec.ModSeq)).Raw(")")
 }
 
-// writeChange tells of a message's flags as they are now.
-func (s *session) writeChange(seq uint32, rec *maildir.Record) {
-	s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (UID ").Number(int64(rec.UID)).Raw(" FLAGS ")
+// writeChange tells of the flags of a message of the view as they are now.
+func (s *session) writeChange(rec *maildir.Record) {
+	if !s.beginFetch(rec) {
+		return
+	}
+	if !s.uidOnly {
+		s.enc.Raw("UID ").Number(int64(rec.UID)).SP()
+	}
+	s.enc.Raw("FLAGS ")
 	s.writeFlags(rec)
 	if s.condstore {
 		s.enc.SP()
@@ -112,7 +118,7 @@ func (s *session) resync(q *wire.QResync, validity uint32) {
 	s.writeVanished(v.vanishedIn(&ch, earlier), true)
 	changed := v.changedIn(&ch, known)
 	for i := range changed {
-		s.writeChange(v.seq(changed[i].UID), &changed[i])
+		s.writeChange(&changed[i])
 	}
 }
 

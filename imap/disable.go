@@ -52,6 +52,7 @@ var parts = map[string]part{
 	"CONDSTORE": {words: []string{"SELECT CONDSTORE", "EXAMINE CONDSTORE", "STATUS HIGHESTMODSEQ", "LIST HIGHESTMODSEQ", "FETCH MODSEQ", "FETCH CHANGEDSINCE",
 		"STORE UNCHANGEDSINCE", "SEARCH MODSEQ"}},
 	"QRESYNC":           {words: []string{"SELECT QRESYNC", "EXAMINE QRESYNC", "FETCH VANISHED"}, needs: []string{"CONDSTORE", "ENABLE"}},
+	"UIDONLY":           {needs: []string{"ENABLE", "UIDPLUS"}},
 	"OBJECTID":          {words: []string{"FETCH EMAILID", "FETCH THREADID", "SEARCH EMAILID", "SEARCH THREADID", "STATUS MAILBOXID", "LIST MAILBOXID"}},
 	"PREVIEW":           {words: []string{"FETCH PREVIEW"}},
 	"BINARY":            {words: []string{"FETCH BINARY", "FETCH BINARY.PEEK", "FETCH BINARY.SIZE"}},
@@ -93,6 +94,21 @@ func CheckDisable(name string) error {
 		return fmt.Errorf("%s cannot be disabled", name)
 	}
 	return fmt.Errorf("%q is not a capability of this server; the table in README.md has all of them", name)
+}
+
+// unconfigured are the capabilities that are off because the configuration does not ask for them.
+func (o *Options) unconfigured() (names []string) {
+	if !o.UIDOnly {
+		names = append(names, "UIDONLY")
+	}
+	l := &o.Limits
+	if l.Messages == 0 {
+		names = append(names, "MESSAGELIMIT")
+	}
+	if l.Saved == 0 || l.Messages != 0 { // never both (RFC 9738 §5)
+		names = append(names, "SAVELIMIT")
+	}
+	return names
 }
 
 // disabled is what has been turned off. It never changes; nil: nothing.

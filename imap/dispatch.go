@@ -21,6 +21,8 @@ type rowFlags uint8
 const (
 	// numbered: sequence numbers must keep their meaning, so no EXPUNGE may be sent (RFC 9051 §7.5.1).
 	numbered rowFlags = 1 << iota
+	// bySeq: it takes sequence numbers, which UIDONLY forbids (RFC 9586 §3).
+	bySeq
 	// polls: the client asks for news, so look at the directories too.
 	polls
 	// quiet: no untagged responses about the mailbox behind this command.
@@ -75,22 +77,22 @@ var commands = map[string]row{
 	"UNSELECT":     {selected, quiet, (*session).cmdUnselect},
 	"EXPUNGE":      {selected, writes | expunges, (*session).cmdExpunge},
 	"UID EXPUNGE":  {selected, writes | expunges, (*session).cmdUIDExpunge},
-	"SEARCH":       {selected, numbered, (*session).cmdSearch},
+	"SEARCH":       {selected, bySeq | numbered, (*session).cmdSearch},
 	"UID SEARCH":   {selected, 0, (*session).cmdSearch},
-	"SORT":         {selected, numbered, (*session).cmdSort},
+	"SORT":         {selected, bySeq | numbered, (*session).cmdSort},
 	"UID SORT":     {selected, 0, (*session).cmdSort},
-	"THREAD":       {selected, numbered, (*session).cmdThread},
+	"THREAD":       {selected, bySeq | numbered, (*session).cmdThread},
 	"UID THREAD":   {selected, 0, (*session).cmdThread},
 	"CANCELUPDATE": {selected, 0, (*session).cmdCancelUpdate},
 	"UIDBATCHES":   {selected, 0, (*session).cmdUIDBatches},
-	"FETCH":        {selected, numbered, (*session).cmdFetch},
+	"FETCH":        {selected, bySeq | numbered, (*session).cmdFetch},
 	"UID FETCH":    {selected, 0, (*session).cmdFetch},
-	"STORE":        {selected, numbered | writes, (*session).cmdStore},
+	"STORE":        {selected, bySeq | numbered | writes, (*session).cmdStore},
 	"UID STORE":    {selected, writes, (*session).cmdStore},
-	"COPY":         {selected, 0, (*session).cmdCopy},
+	"COPY":         {selected, bySeq, (*session).cmdCopy},
 	"UID COPY":     {selected, 0, (*session).cmdCopy},
-	"MOVE":         {selected, writes | expunges, (*session).cmdMove},
-	"REPLACE":      {selected, writes | expunges, (*session).cmdReplace},
+	"MOVE":         {selected, bySeq | writes | expunges, (*session).cmdMove},
+	"REPLACE":      {selected, bySeq | writes | expunges, (*session).cmdReplace},
 	"UID REPLACE":  {selected, writes | expunges, (*session).cmdReplace},
 	"UID MOVE":     {selected, writes | expunges, (*session).cmdMove},
 }
@@ -115,6 +117,8 @@ func (s *session) dispatch(f *wire.Frame) error {
 		err = bad("Already logged in")
 	case r.states&s.state == 0:
 		err = bad("No mailbox is selected")
+	case r.flags&bySeq != 0 && s.uidOnly:
+		err = errUIDRequired
 	case r.flags&writes != 0 && s.view.readOnly:
 		err = errReadOnly
 	default:

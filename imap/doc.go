@@ -58,6 +58,8 @@
 //	context.go     searches whose results the client follows
 //	uidbatches.go  UIDBATCHES
 //	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name; urlauth.go: URLAUTH
+//	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name
+//	uidonly.go     UIDONLY
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //
 // Protocol behaviour is tested by testdata/transcripts, see transcript_test.go for their language.

@@ -94,7 +94,7 @@ func (s *session) cmdFetch(c *command) error {
 	if req.ChangedSince != nil && !slices.Contains(req.Items, wire.FetchItem(modSeqItem)) { // RFC 7162 §3.1.4.1: implied
 		req.Items = append(req.Items, modSeqItem)
 	}
-	f, err := newFetcher(s, req.Items, c.isUID())
+	f, err := newFetcher(s, req.Items, c.isUID() && !s.uidOnly)
 	if err != nil {
 		return err
 	}
@@ -230,8 +230,7 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 
 // message writes one FETCH response.
 func (f *fetcher) message(m *fetchMessage) error {
-	seq := f.s.view.seq(m.rec.UID)
-	if seq == 0 {
+	if f.s.view.seq(m.rec.UID) == 0 {
 		return nil
 	}
 	if f.fill && (m.rec.Wire < 0 || m.rec.Time == unknownTime) {
@@ -248,7 +247,7 @@ func (f *fetcher) message(m *fetchMessage) error {
 			}
 		}
 	}
-	f.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
+	f.s.beginFetch(m.rec)
 	first := true
 	if m.seenNow && !f.flags {
 		f.enc.Raw("FLAGS ")

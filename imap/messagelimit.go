@@ -10,17 +10,6 @@ import (
 // highest UIDs, and a response code names the lowest of them; what is all or nothing, COPY, MULTIAPPEND, SORT and THREAD, is refused. EXPUNGE,
 // CLOSE and STATUS have no limit, because there would be no way to say what is left to do. SAVELIMIT is for COPY and MULTIAPPEND alone.
 
-// unconfigured are the capabilities that are off because the configuration does not ask for them.
-func (l *Limits) unconfigured() (names []string) {
-	if l.Messages == 0 {
-		names = append(names, "MESSAGELIMIT")
-	}
-	if l.Saved == 0 || l.Messages != 0 { // never both (§5)
-		names = append(names, "SAVELIMIT")
-	}
-	return names
-}
-
 // messageLimit is how many messages a command may be about, 0: as many as there are. For whom the capability is turned off there is no limit.
 func (s *session) messageLimit() int {
 	if !s.has("MESSAGELIMIT") {

@@ -76,6 +76,9 @@ func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, erro
 	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
 		return nil, nil, bad("With UTF8=ACCEPT search strings are UTF-8")
 	}
+	if s.uidOnly && numbersIn(req.Key) {
+		return nil, nil, errUIDRequired
+	}
 	pl, err := newPlan(req.Key, s.view, s.view.box.KeywordNames(), s.saved)
 	if err != nil {
 		return nil, nil, err

@@ -13,6 +13,9 @@ func (s *session) cmdSelect(c *command) error {
 	if err != nil {
 		return err
 	}
+	if req.QResync != nil && req.QResync.MatchSeqs != nil && s.uidOnly { // RFC 9586 §3.6
+		return errUIDRequired
+	}
 	if req.QResync != nil && !s.qresync {
 		return bad("QRESYNC is not enabled") // RFC 7162 §3.2.5
 	}
@@ -50,7 +53,7 @@ func (s *session) cmdSelect(c *command) error {
 	s.saved = nil // RFC 5182 §2.1
 	s.writeFlagLists()
 	s.writeExists()
-	if !s.rev2 {
+	if !s.rev2 && !s.uidOnly {
 		if seq := s.firstUnseen(); seq != 0 {
 			s.enc.Raw("* OK [UNSEEN ").Number(int64(seq)).Raw("] First unseen message").CRLF()
 		}

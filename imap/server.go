@@ -117,6 +117,7 @@ type Options struct {
 	AllowPlaintext func(remote netip.Addr) bool
 	Folders        []Folder
 	Admin          string   // URI of whom users may ask, for the annotation /shared/admin; may be empty
+	UIDOnly        bool     // UIDONLY is offered
 	Disable        []string // capabilities that are turned off; CheckDisable looks them over
 	Limits         Limits
 	Log            *slog.Logger
@@ -164,7 +165,7 @@ func NewServer(opt Options) *Server {
 	if opt.AllowPlaintext == nil {
 		opt.AllowPlaintext = netip.Addr.IsLoopback
 	}
-	s := &Server{opt: opt, off: (*disabled)(nil).with(opt.Disable).with(opt.Limits.unconfigured()), log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
+	s := &Server{opt: opt, off: (*disabled)(nil).with(opt.Disable).with(opt.unconfigured()), log: opt.Log, memory: wire.NewBudget(opt.Limits.Commands), tokens: make(chan struct{}, opt.Limits.Searching),
 		listeners: map[net.Listener]struct{}{}, conns: map[*session]struct{}{},
 		byAddr: map[netip.Prefix]int{}, byUser: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -56,6 +56,7 @@ type session struct {
 	rev2      bool         // ENABLE IMAP4rev2
 	condstore bool         // the client knows of mod-sequences (RFC 7162 §3.1)
 	qresync   bool         // ENABLE QRESYNC
+	uidOnly   bool         // ENABLE UIDONLY
 	notify    *notifier    // nil before NOTIFY
 	annotated metadataNews
 	utf8      bool      // ENABLE UTF8=ACCEPT
@@ -302,6 +303,7 @@ func (s *session) logout() {
 	s.srv.leave(s, s.user.Name)
 	s.user, s.mail, s.fullText, s.release, s.saved = nil, nil, nil, nil, nil
 	s.rev2, s.condstore, s.qresync, s.utf8, s.enc.UTF8, s.named = false, false, false, false, false, false
+	s.uidOnly = false
 	s.state, s.off, s.annotated = notAuthenticated, s.srv.off, metadataNews{}
 	s.log = s.logger("")
 }

@@ -137,13 +137,11 @@ func (s *session) answerStore(c *command, silent bool, changed []maildir.Record,
 		if !silent || !pending[rec.UID] {
 			known = append(known, *rec)
 		}
-		seq := s.view.seq(rec.UID)
-		if seq == 0 || silent && (!s.condstore || pending[rec.UID]) {
+		if silent && (!s.condstore || pending[rec.UID]) || !s.beginFetch(rec) {
 			continue
 		}
-		s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
 		sep := ""
-		if c.isUID() { // RFC 9051 §6.4.9
+		if c.isUID() && !s.uidOnly { // RFC 9051 §6.4.9
 			s.enc.Raw("UID ").Number(int64(rec.UID))
 			sep = " "
 		}

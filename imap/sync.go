@@ -56,7 +56,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if expunge {
 		gone := v.vanished(&ch)
 		s.contextsExpunged(gone)
-		if s.qresync {
+		if s.qresync || s.uidOnly {
 			s.writeVanished(savedSet(gone), false)
 		} else {
 			// From the end, so that each number is right when it is read (RFC 9051 §7.5.1).
@@ -79,9 +79,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 		if rec.UID > old || v.knows(rec) || !ev.flags {
 			continue
 		}
-		if seq := v.seq(rec.UID); seq != 0 {
-			s.writeChange(seq, rec)
-		}
+		s.writeChange(rec)
 	}
 	v.seen = ch.Now
 	v.told = nil

@@ -372,6 +372,10 @@ var actions = map[string]func(p *player, args []string){
 	"admin": func(p *player, args []string) {
 		p.opts = append(p.opts, func(o *Options) { o.Admin = args[0] })
 	},
+	// @uidonly: UIDONLY is offered.
+	"uidonly": func(p *player, _ []string) {
+		p.opts = append(p.opts, func(o *Options) { o.UIDOnly = true })
+	},
 	// @disable NAME…: capabilities are turned off, for all.
 	"disable": func(p *player, args []string) {
 		p.opts = append(p.opts, func(o *Options) { o.Disable = append(o.Disable, args...) })

@@ -115,9 +115,10 @@ type Sandbox struct {
 	Paths    Strings `toml:"paths"` // directories that may be read and written beside those the other keys name
 }
 
-// Capabilities says what of the server clients are not to see.
+// Capabilities says what of the server clients are to see.
 type Capabilities struct {
 	Disable Strings `toml:"disable"`
+	UIDOnly bool    `toml:"uidonly"` // offer UIDONLY
 }
 
 // Log says what is written on standard error.

@@ -24,6 +24,7 @@ func (p *Plan) newServer() server {
 		Folders:        folders,
 		Admin:          p.Config.Admin,
 		Disable:        p.Config.Capabilities.Disable,
+		UIDOnly:        p.Config.Capabilities.UIDOnly,
 		Limits: imap.Limits{
 			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Commands: p.memory.commands,
 			Searching: p.memory.working, Depth: l.Nesting, Append: int64(l.Append),
