@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"crypto/tls"
@@ -21,14 +22,16 @@ type deflateConn struct {
 	net.Conn
 	r io.Reader
 	w *flate.Writer
+	b *bufio.Writer // of w, which writes in pieces
 }
 
 func newDeflateConn(c net.Conn) *deflateConn {
-	w, err := flate.NewWriter(c, flate.BestSpeed)
+	b := bufio.NewWriter(c)
+	w, err := flate.NewWriter(b, flate.BestSpeed)
 	if err != nil {
 		panic(err)
 	}
-	return &deflateConn{c, flate.NewReader(c), w}
+	return &deflateConn{c, flate.NewReader(c), w, b}
 }
 
 func (c *deflateConn) Read(p []byte) (int, error) { return c.r.Read(p) }
@@ -37,6 +40,9 @@ func (c *deflateConn) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	if err == nil {
 		err = c.w.Flush()
+	}
+	if err == nil {
+		err = c.b.Flush() // whole: behind what it needs of a LOGOUT the server hangs up
 	}
 	return n, err
 }
