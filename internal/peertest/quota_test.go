@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDovecotQuota: both servers go by one maildirsize, which both keep up to date, and come to the same answers in turn and at the same time.
@@ -43,9 +44,13 @@ plugin {
 	want := func(quota string) {
 		t.Helper()
 		for _, c := range []*client{dc, rc} {
-			got := slices.DeleteFunc(c.must(t, "GETQUOTAROOT INBOX"), func(l string) bool { return !strings.HasPrefix(l, "* QUOTA") })
-			if w := []string{`* QUOTAROOT INBOX "User quota"`, `* QUOTA "User quota" ` + quota}; !slices.Equal(got, w) {
-				t.Errorf("%s says %q, want %q", c.name, got, w)
+			for late := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // until it has seen what the other one did
+				got := slices.DeleteFunc(c.must(t, "GETQUOTAROOT INBOX"), func(l string) bool { return !strings.HasPrefix(l, "* QUOTA") })
+				if w := []string{`* QUOTAROOT INBOX "User quota"`, `* QUOTA "User quota" ` + quota}; slices.Equal(got, w) {
+					break
+				} else if time.Now().After(late) {
+					t.Fatalf("%s says %q, want %q", c.name, got, w)
+				}
 			}
 		}
 	}
