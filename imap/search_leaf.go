@@ -133,6 +133,9 @@ func floorDiv(a, b int64) int64 {
 
 // headerNode looks for value in the decoded fields of that name; an empty value asks whether there is such a field.
 func (pl *plan) headerNode(name, value string) *node {
+	if name == "" {
+		return constant(false) // a line that is no field has no name, but is no field either
+	}
 	needle := index.NewNeedle(value)
 	wanted := []byte(name)
 	lower := strings.ToLower(name)

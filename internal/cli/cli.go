@@ -68,12 +68,20 @@ func run(args []string, std *streams) (status int) {
 		}
 	}()
 	parser := newParser(std)
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case len(args) == 1 && args[0] == "--version": // as people try
+		args[0] = "version"
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(std.err, "roost: %v; see roost --help\n", err)
+		command := ""
+		var wrong *kong.ParseError
+		if errors.As(err, &wrong) && wrong.Context.Command() != "" { // as far as it was understood: "user add <name>"
+			command, _, _ = strings.Cut(" "+wrong.Context.Command(), " <")
+		}
+		fmt.Fprintf(std.err, "roost: %v; see roost%s --help\n", err, command)
 		return 2
 	}
 	if err := ctx.Run(std); err != nil {

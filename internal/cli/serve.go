@@ -15,7 +15,7 @@ import (
 )
 
 type serveCmd struct {
-	Maildir   string  `arg:"" optional:"" help:"Maildir to serve without a configuration; it is made when it does not exist."`
+	Maildir   *string `arg:"" optional:"" help:"Maildir to serve without a configuration; it is made when it does not exist."`
 	Config    string  `help:"Configuration to serve (default ${config})." placeholder:"FILE"`
 	Listen    *string `help:"Address for plaintext and STARTTLS (default 127.0.0.1:1143); empty for none." placeholder:"ADDR"`
 	ListenTLS *string `name:"listen-tls" help:"Address for TLS (default 127.0.0.1:1993); empty for none." placeholder:"ADDR"`
@@ -65,7 +65,7 @@ func (c *serveCmd) Run(std *streams) error {
 }
 
 func (c *serveCmd) plan(std *streams) (*serve.Plan, error) {
-	if c.Maildir == "" {
+	if c.Maildir == nil {
 		if c.Listen != nil || c.ListenTLS != nil || c.User != "" || c.State != "" || c.NoSandbox {
 			return nil, usageError("--listen, --listen-tls, --user, --state and --no-sandbox go with a Maildir; in a configuration they are keys of the file")
 		}
@@ -78,7 +78,10 @@ func (c *serveCmd) plan(std *streams) (*serve.Plan, error) {
 	if c.Config != "" {
 		return nil, usageError("name a Maildir or a configuration, not both")
 	}
-	o := serve.Single{Maildir: c.Maildir, User: c.User, State: c.State, Password: os.Getenv("ROOST_PASSWORD"), Open: c.NoSandbox}
+	if *c.Maildir == "" {
+		return nil, usageError("the path of the Maildir is empty; is a variable of the shell not set?")
+	}
+	o := serve.Single{Maildir: *c.Maildir, User: c.User, State: c.State, Password: os.Getenv("ROOST_PASSWORD"), Open: c.NoSandbox}
 	var err error
 	if o.Listen, err = address("--listen", c.Listen, "127.0.0.1:1143"); err != nil {
 		return nil, err
