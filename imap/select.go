@@ -27,7 +27,7 @@ func (s *session) cmdSelect(c *command) error {
 	if err != nil {
 		return err
 	}
-	readOnly := c.name == "EXAMINE"
+	readOnly := c.name == "EXAMINE" || box.ReadOnly()
 	firstRecent := box.FirstRecent()
 	if !readOnly {
 		err := s.blocking(func() error {

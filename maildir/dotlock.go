@@ -97,8 +97,10 @@ func acquire(ctx context.Context, d *dir, rules *lockRules) (*dotlock, error) {
 	var seen watch
 	for poll := firstPoll; ; poll = min(poll*3/2, lastPoll) {
 		l, err := tryLock(d, rules, p)
-		if err == nil || !errors.Is(err, fs.ErrExist) {
-			return l, err
+		if err == nil {
+			return l, nil
+		} else if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("making %s/%s: %w", d.path(), rules.name, err)
 		}
 		overridden, err := seen.override(d, rules)
 		if err != nil {

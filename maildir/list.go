@@ -166,6 +166,9 @@ func (u *update) appendList(lines []byte, last uint32) error {
 	if len(lines) == 0 {
 		return nil
 	}
+	if u.denied != nil {
+		return fmt.Errorf("there are messages without UID, and %s/%s cannot be written: %w", m.box.path(), uidlistName, u.denied)
+	}
 	p, err := m.box.perm()
 	if err != nil {
 		return err
@@ -184,6 +187,9 @@ func (u *update) appendList(lines []byte, last uint32) error {
 // GUID yet gets one.
 func (u *update) rewriteList() error {
 	m := u.m
+	if u.denied != nil {
+		return fmt.Errorf("%s/%s is not complete, and cannot be written: %w", m.box.path(), uidlistName, u.denied)
+	}
 	p, err := m.box.perm()
 	if err != nil {
 		return err

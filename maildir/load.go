@@ -34,6 +34,7 @@ func (m *Mailbox) load() error {
 		*sub.id = inode{fi.dev, fi.ino}
 	}
 	m.saved = time.Now()
+	m.readOnly.Store(!m.box.writable())
 	m.cleanTmp()
 	var snap *snapshot
 	died := false
@@ -168,6 +169,9 @@ func (u *update) loadList(snap *snapshot) error {
 	m.setHeader(hdr)
 	m.list = pos
 	m.mu.Unlock()
+	if u.denied != nil && !absent && !damaged && hdr.GUID != "" && hdr.Validity != 0 {
+		return nil // it says all
+	}
 	if rewrite {
 		return u.rewriteList()
 	}

@@ -70,6 +70,8 @@ type Mailbox struct {
 	refs int
 	idle time.Time // when refs became 0
 
+	readOnly atomic.Bool // the lock file cannot be written
+
 	polling atomic.Bool // guards saved
 	saved   time.Time
 }
@@ -87,6 +89,9 @@ func (m *Mailbox) Name() string {
 	defer m.mu.Unlock()
 	return m.name
 }
+
+// ReadOnly tells whether the file system lets nothing be changed, as far as was tried. Changes fail with ErrPermission then.
+func (m *Mailbox) ReadOnly() bool { return m.readOnly.Load() }
 
 // lockWrite takes the write lock or gives up with ctx.
 func (m *Mailbox) lockWrite(ctx context.Context) error {

@@ -57,7 +57,7 @@ func (m *Mailbox) touch(r *record) {
 // duplicate deals with a second file of a known base name. Two links of one file are left alone: a delivery or copy by link()
 // passes through that state. Two different files are two messages: the second gets a name of its own.
 func (u *update) duplicate(s sighting, st, known fileInfo) error {
-	if st.ino == known.ino && st.dev == known.dev {
+	if st.ino == known.ino && st.dev == known.dev || u.denied != nil {
 		return nil
 	}
 	fn := parseFileName(s.name)
@@ -140,9 +140,9 @@ func (u *update) number(added []sighting, final bool) error {
 	for i, s := range ours {
 		lines = appendUIDLine(lines, first+uint32(i), nil, []byte(s.base()))
 	}
-	if err := u.appendList(lines, first+uint32(len(ours))-1); errors.Is(err, ErrFull) {
+	if err := u.appendList(lines, first+uint32(len(ours))-1); errors.Is(err, ErrFull) || u.denied != nil && err != nil && m.ready {
 		// They stay unknown, and everything else goes on: on a full disk messages have to be removed.
-		m.log.Warn("no room to number new messages; later", "mailbox", m.box.path(), "messages", len(ours), "cause", err)
+		m.log.Warn("new messages cannot be numbered; later", "mailbox", m.box.path(), "messages", len(ours), "cause", err)
 		ours, u.later = nil, true
 	} else if err != nil {
 		return err

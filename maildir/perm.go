@@ -55,6 +55,12 @@ func (p perm) give(f *os.File) error {
 	return fileError("chmod", f.Name(), err)
 }
 
+// writable tells whether names can be made in the directory, as far as permissions say.
+func (d *dir) writable() bool {
+	err := d.do("access", "", func(at int) error { return unix.Faccessat(at, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
+	return !errors.Is(err, ErrPermission)
+}
+
 // createNameless makes a file for giveName, with the mailbox's permissions. On file systems that cannot do that it has its name at once, and
 // named is true; fs.ErrExist then when the name is taken.
 func (d *dir) createNameless(name string, p perm) (f *os.File, named bool, err error) {

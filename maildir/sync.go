@@ -47,12 +47,16 @@ func (m *Mailbox) Sync(ctx context.Context) error {
 	if fresh, err := m.unchanged(); err != nil || fresh {
 		return err
 	}
-	return m.update(ctx, func(*update) error { return nil })
+	return m.withLocks(ctx, func(u *update) error {
+		return u.look(func(*update) error { return nil })
+	})
 }
 
 // rescan reads the directories again whatever their mtimes say.
 func (m *Mailbox) rescan(ctx context.Context) error {
-	return m.update(ctx, func(u *update) error { return u.scan(true) })
+	return m.withLocks(ctx, func(u *update) error {
+		return u.look(func(u *update) error { return u.scan(true) })
+	})
 }
 
 // unchanged tells whether the directories are as we know them.
@@ -93,6 +97,8 @@ type update struct {
 	m    *Mailbox
 	ctx  context.Context
 	lock *dotlock
+	// denied: the mailbox can be read but not written to. Nothing is locked then, as by any reader, and nothing may be changed.
+	denied error
 	// known: before our own changes the directories were as m.seen says, so that their mtimes afterwards are ours.
 	known bool
 	again bool // look once more
@@ -106,6 +112,16 @@ func (m *Mailbox) update(ctx context.Context, fn func(*update) error) error {
 
 // run is update with the locks held already.
 func (u *update) run(fn func(*update) error) error {
+	return u.look(func(u *update) error {
+		if u.denied != nil {
+			return u.denied
+		}
+		return fn(u)
+	})
+}
+
+// look is run for an fn that changes nothing.
+func (u *update) look(fn func(*update) error) error {
 	if err := u.refresh(); err != nil {
 		return err
 	}
@@ -121,7 +137,8 @@ func (u *update) run(fn func(*update) error) error {
 	return nil
 }
 
-// withLocks runs fn with the locks held and wakes those who wait if something changed.
+// withLocks runs fn with the locks held and wakes those who wait if something changed. Where nothing can be written fn runs without
+// dovecot-uidlist.lock and with denied set.
 func (m *Mailbox) withLocks(ctx context.Context, fn func(*update) error) error {
 	if err := m.lockWrite(ctx); err != nil {
 		return err
@@ -138,16 +155,22 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	if err := m.checkMoved(ctx, true); err != nil {
 		return err
 	}
+	u := &update{m: m, ctx: ctx}
 	lock, err := lockUIDList(ctx, m.box)
-	if err != nil {
+	if errors.Is(err, ErrPermission) {
+		u.denied = err
+	} else if err != nil {
 		if _, _, gone := m.statDirs(); gone != nil {
 			return gone
 		}
 		return err
+	} else {
+		u.lock = lock
+		defer lock.unlock()
 	}
-	defer lock.unlock()
+	m.readOnly.Store(u.denied != nil)
 	before := m.Now()
-	err = fn(&update{m: m, ctx: ctx, lock: lock})
+	err = fn(u)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.accountLocked(amount{})

@@ -98,6 +98,9 @@ func OpenStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	s.rootID = inode{fi.dev, fi.ino}
+	if !root.writable() {
+		s.log.Warn("the Maildir cannot be written to: its mailboxes are read-only, new messages get no UIDs", "maildir", o.Root)
+	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.finishIntents()
 	go s.lookAfter()

@@ -104,15 +104,7 @@ func (s *Service) Reload() {
 }
 
 // Users are those that can log in at the moment, in no order.
-func (s *Service) Users() []*User {
-	var users []*User
-	for _, e := range s.src.table().entries {
-		if e.refused == "" {
-			users = append(users, e.user())
-		}
-	}
-	return users
-}
+func (s *Service) Users() []*User { return s.src.table().users() }
 
 // Find returns the user of exactly this name that can log in at the moment, nil when there is none.
 func (s *Service) Find(name string) *User {

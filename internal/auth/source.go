@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -135,19 +137,26 @@ func (f *file) read(first bool) error {
 	return nil
 }
 
-// CheckFile reads a passwd-file and returns the number of users that can log in and what is wrong with it.
-func CheckFile(path, defaultScheme string) (users int, problems []Problem, err error) {
+// CheckFile reads a passwd-file and returns the users that can log in, by name, and what is wrong with it.
+func CheckFile(path, defaultScheme string) (users []*User, problems []Problem, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	t, problems := parseTable(data, defaultScheme)
+	users = t.users()
+	slices.SortFunc(users, func(a, b *User) int { return strings.Compare(a.Name, b.Name) })
+	return users, problems, nil
+}
+
+// users are those who can log in.
+func (t *table) users() (users []*User) {
 	for _, e := range t.entries {
 		if e.refused == "" {
-			users++
+			users = append(users, e.user())
 		}
 	}
-	return users, problems, nil
+	return users
 }
 
 func stampOf(fi fs.FileInfo) stamp {

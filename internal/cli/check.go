@@ -50,7 +50,7 @@ func (c *checkCmd) Run(std *streams) error {
 }
 
 // surroundings looks at the files a configuration names.
-func surroundings(c *config.Config, file string) (users int, problems config.Problems) {
+func surroundings(c *config.Config, file string) (users []*auth.User, problems config.Problems) {
 	problem := func(key, format string, args ...any) {
 		if c.Unread(key) {
 			return // told already
@@ -66,7 +66,7 @@ func surroundings(c *config.Config, file string) (users int, problems config.Pro
 			problem("auth.passwd_file", "%s does not exist; add a user with `roost user add NAME`", c.Auth.PasswdFile)
 		case err != nil:
 			problem("auth.passwd_file", "%v", err)
-		case users == 0 && len(lines) == 0:
+		case len(users) == 0 && len(lines) == 0:
 			problem("auth.passwd_file", "%s has no users; add one with `roost user add NAME`", c.Auth.PasswdFile)
 		}
 		for _, l := range lines {
@@ -90,7 +90,30 @@ func surroundings(c *config.Config, file string) (users int, problems config.Pro
 			problem("mail.state", "%v", err)
 		}
 	}
+	if !c.Unread("mail") {
+		if first, others, err := unwritable(c, users); err != nil && others > 0 {
+			problem("mail.home", "mail of %s and %d other users could only be read: %v", first, others, err)
+		} else if err != nil {
+			problem("mail.home", "mail of %s could only be read: %v", first, err)
+		}
+	}
 	return users, problems
+}
+
+// unwritable counts the users whose Maildir cannot be made or written to.
+func unwritable(c *config.Config, users []*auth.User) (first string, others int, cause error) {
+	for _, u := range users {
+		dir, err := serve.Maildir(c, u)
+		if err != nil {
+			continue // the log says so when the user logs in
+		}
+		if err := writable(dir); err != nil && cause == nil {
+			first, cause = u.Name, err
+		} else if err != nil {
+			others++
+		}
+	}
+	return first, others, cause
 }
 
 // writable tells whether a directory can be made or written to, without doing so.
@@ -113,7 +136,7 @@ func writable(dir string) error {
 }
 
 // summary says what would be served.
-func summary(w io.Writer, c *config.Config, file string, users int) {
+func summary(w io.Writer, c *config.Config, file string, users []*auth.User) {
 	listed := func(l config.Strings) string {
 		if len(l) == 0 {
 			return "none"
@@ -138,7 +161,7 @@ func summary(w io.Writer, c *config.Config, file string, users int) {
 	}
 	fmt.Fprintf(w, "%s is good. It would serve\n", file)
 	for _, row := range [][2]string{
-		{"users", fmt.Sprintf("%d of %s", users, c.Auth.PasswdFile)},
+		{"users", fmt.Sprintf("%d of %s", len(users), c.Auth.PasswdFile)},
 		{"mail", fmt.Sprintf("%s, %s, separator %q", filepath.Join(c.Mail.Home, c.Mail.Maildir), c.Mail.Layout, c.Mail.SeparatorByte())},
 		{"folders", strings.Join(folders, ", ")},
 		{"state", state},

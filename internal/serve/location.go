@@ -10,6 +10,12 @@ import (
 	"roost/maildir"
 )
 
+// Maildir is where a user's mail is, by a configuration.
+func Maildir(c *config.Config, u *auth.User) (string, error) {
+	o, err := locate(&c.Mail, &c.Limits, u)
+	return o.Root, err
+}
+
 // locate finds a user's mail: what the passwd-file says wins over the configuration.
 func locate(m *config.Mail, l *config.Limits, u *auth.User) (maildir.Options, error) {
 	o := maildir.Options{Create: true, MaxKeywords: l.Keywords, MaxMetadata: l.MetadataEntries}
