@@ -118,6 +118,7 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 			return err
 		}
 	}
+	// NUL is not for plain literals, but refusing it would keep old mail from being moved here (ARCHITECTURE.md).
 	rd := &watchedReader{r: s.rd.Literal(lit)}
 	if err := delivery.Add(rd, flags, keywords, msg.Date); err != nil {
 		if rd.err != nil {

@@ -75,17 +75,21 @@ func TestAppendDisconnect(t *testing.T) {
 	ts.login().do("SELECT INBOX").ok(t).one(t, "* 0 EXISTS")
 }
 
-// TestAppendBinary: NUL octets of a literal8 reach the file and come back.
+// TestAppendBinary: NUL octets of a literal8 reach the file and come back, and so do those of a plain literal, in which they have no place
+// (ARCHITECTURE.md).
 func TestAppendBinary(t *testing.T) {
 	c := newTestServer(t, nil).login()
 	msg := "Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\na\x00b\r\n\x00"
 	c.ok("APPEND INBOX ~{%d+}\r\n%s", len(msg), msg)
+	c.ok("APPEND INBOX {%d+}\r\n%s", len(msg), msg)
 	c.ok("SELECT INBOX")
-	if got := string(c.do("FETCH 1 BINARY.PEEK[]").ok(t).one(t, "BINARY[] ~{").literal(t)); got != msg {
-		t.Errorf("%q, want %q", got, msg)
-	}
-	if got := string(c.do("FETCH 1 BODY.PEEK[]").ok(t).one(t, "BODY[] {").literal(t)); got != msg {
-		t.Errorf("%q, want %q", got, msg)
+	for n := 1; n <= 2; n++ {
+		if got := string(c.do("FETCH %d BINARY.PEEK[]", n).ok(t).one(t, "BINARY[] ~{").literal(t)); got != msg {
+			t.Errorf("%q, want %q", got, msg)
+		}
+		if got := string(c.do("FETCH %d BODY.PEEK[]", n).ok(t).one(t, "BODY[] {").literal(t)); got != msg {
+			t.Errorf("%q, want %q", got, msg)
+		}
 	}
 }
 
