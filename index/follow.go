@@ -91,7 +91,7 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 				pause = 0
 			} else if errors.Is(err, segment.ErrDamaged) {
 				x.Drop(err)
-			} else {
+			} else if f.Store.Check() == nil { // otherwise the mail is gone, and this ends with its Store
 				x.log.Warn("the search index cannot be written; searches read messages instead", "dir", x.dir, "cause", err)
 				pause += retryAfter / 10
 			}
