@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,10 @@ func (m *Mailbox) inBatches(ctx context.Context, uids []uint32, fn func(u *updat
 }
 
 // SetFlags changes flags of the uids (ascending) that exist. changed holds the records of all of them as they are afterwards; modified
-// holds the UIDs left alone because of UnchangedSince. After an error some may have been changed.
+// holds the UIDs left alone because of UnchangedSince. After an error some may have been changed; with ErrFull, all for which there was room: on
+// a full disk there may be some for one file name and not for another.
 func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error) {
+	var full error
 	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
 		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove)
 		if err != nil {
@@ -45,6 +48,9 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 			if flags != r.flags || !kw.equal(m.keywordsOf(r)) {
 				if err := u.setFlags(uid, flags, kw); errors.Is(err, ErrGone) {
 					continue
+				} else if errors.Is(err, ErrFull) {
+					full = cmp.Or(full, err)
+					continue
 				} else if err != nil {
 					return err
 				}
@@ -57,7 +63,7 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 			return u.postpone(err)
 		}
 	})
-	return changed, modified, err
+	return changed, modified, cmp.Or(err, full)
 }
 
 // apply computes flags and keywords after the change.
@@ -193,7 +199,8 @@ func (u *update) unlink(uid uint32) (from *dir, err error) {
 }
 
 // ClaimRecent is for SELECT: it returns the first UID that is \Recent for the caller and moves new/ to cur/, so that the next
-// session sees none. FirstRecent is for EXAMINE: the same answer without claiming.
+// session sees none; on a full disk they stay, because what room there is for names in cur/ is needed to mark messages for
+// deletion. FirstRecent is for EXAMINE: the same answer without claiming.
 func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
 	m.mu.Lock()
 	first := m.recent
@@ -208,6 +215,9 @@ func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
 		}
 	}
 	m.mu.Unlock()
+	if len(uids) > 0 && m.cur.crowded() {
+		return first, nil
+	}
 	return first, m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
 		for _, uid := range uids {
 			r := m.recs.find(uid)

@@ -50,6 +50,12 @@ func TestFullDisk(t *testing.T) {
 		b.append(text, 0)
 	}
 	fill()
+	if _, err := b.ClaimRecent(bg); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(root, "new")); err != nil || len(left) != 8 {
+		t.Errorf("%d messages were left in new/: %v", len(left), err)
+	}
 	removeFromFull(t, b, work)
 	b.append(text, Seen)
 	work.Release()
@@ -79,6 +85,31 @@ func TestFullDiskFaults(t *testing.T) {
 		t.Errorf("%d messages, want 4 that were left, the unnumbered one, and the last", n)
 	}
 	work.Release()
+}
+
+// Where there is room for some names and not for others, what can be marked for deletion is.
+func TestFullDirectory(t *testing.T) {
+	b := newBox(t)
+	for range 4 {
+		b.append("room\n", Seen)
+	}
+	recs := b.Records(b.UIDs(), nil)
+	name := ""
+	must(t, b.withFile(recs[1].UID, func(_ *dir, n string) error { name = n; return nil }))
+	b.store.root.inject(func(op, path string) error {
+		if op == "rename" && strings.HasSuffix(path, "/"+name) {
+			return unix.ENOSPC
+		}
+		return nil
+	})
+	changed, _, err := b.SetFlags(bg, b.UIDs(), FlagChange{Op: Add, Flags: Deleted})
+	b.store.root.inject(nil)
+	if !errors.Is(err, ErrFull) || len(changed) != 3 {
+		t.Errorf("%d changed, %v", len(changed), err)
+	}
+	if gone, err := b.Expunge(bg, []uint32{1, 3, 4}); err != nil || len(gone) != 3 {
+		t.Errorf("EXPUNGE: %d gone, %v", len(gone), err)
+	}
 }
 
 // removeFromFull deletes messages of an INBOX with eight of them, and the mailbox Work.

@@ -55,6 +55,13 @@ func (p perm) give(f *os.File) error {
 	return fileError("chmod", f.Name(), err)
 }
 
+// crowded tells whether the disk is as good as full.
+func (d *dir) crowded() bool {
+	var st unix.Statfs_t
+	err := d.do("statfs", "", func(at int) error { return unix.Fstatfs(at, &st) })
+	return err == nil && int64(st.Bavail)*st.Bsize < 64<<10 && st.Blocks > 0
+}
+
 // writable tells whether names can be made in the directory, as far as permissions say.
 func (d *dir) writable() bool {
 	err := d.do("access", "", func(at int) error { return unix.Faccessat(at, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
