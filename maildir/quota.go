@@ -59,6 +59,9 @@ type boxUsage struct {
 // quotaEvery is how often other programs' work is looked for.
 const quotaEvery = time.Second
 
+// lockedFor is how long a lock delays a look. Dovecot, and we, hold one for milliseconds.
+const lockedFor = 250 * time.Millisecond
+
 // LimitQuota sets the limits that the configuration gives. own: ChangeQuota may set others.
 func (s *Store) LimitQuota(q Quota, own bool) {
 	s.quota.mu.Lock()
@@ -338,11 +341,7 @@ func (s *Store) lookAtBox(ctx context.Context, name string) (key inode, err erro
 		known := err == nil && b != nil
 		same := known && b.new != 0 && b.new == newSt.mtime && b.cur == curSt.mtime
 		s.quota.mu.Unlock()
-		if known && !same {
-			_, locked := d.stat(uidlistLock.name)
-			same = locked == nil
-		}
-		if same {
+		if same || known && staysLocked(ctx, d) {
 			d.close()
 			return key, nil
 		}
@@ -359,6 +358,19 @@ func (s *Store) lookAtBox(ctx context.Context, name string) (key inode, err erro
 	}
 	m.dateUsage()
 	return key, nil
+}
+
+// staysLocked tells whether a mailbox stays locked for longer than a change takes.
+func staysLocked(ctx context.Context, d *dir) bool {
+	for began := time.Now(); ; {
+		if _, err := d.stat(uidlistLock.name); err != nil {
+			return false
+		}
+		if ctx.Err() != nil || time.Since(began) > lockedFor {
+			return true
+		}
+		time.Sleep(lockedFor / 50)
+	}
 }
 
 // dateUsage notes for which times of the directories what is known of the mailbox is true, if that is certain.
