@@ -58,7 +58,6 @@
 //	context.go     searches whose results the client follows
 //	uidbatches.go  UIDBATCHES
 //	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name; urlauth.go: URLAUTH
-//	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name
 //	uidonly.go     UIDONLY
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names
 //
