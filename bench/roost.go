@@ -71,7 +71,7 @@ func (r *roost) version() string {
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
 	// The last change of the server; what changed the bench since then made it no different.
-	if commit, err := exec.Command("git", "-C", r.source, "log", "-1", "--format=%h", "--", ".", ":!bench").Output(); err == nil {
+	if commit, err := exec.Command("git", "-C", r.source, "log", "-1", "--format=%h", "--", "*.go", "go.mod", ":!bench").Output(); err == nil {
 		line += ", commit " + strings.TrimSpace(string(commit))
 	}
 	return line
