@@ -105,13 +105,13 @@ func (a *adder) text(field segment.Field) func(*message.Part, io.Reader) error {
 				return nil
 			}
 			if len(a.folded) >= window {
-				end := segment.LastBlank(a.folded)
+				end, again := segment.Cut(a.folded)
 				if end == 0 {
 					a.b.Opaque()
-					end = len(a.folded)
+					end, again = len(a.folded), len(a.folded)
 				}
 				a.b.Add(field, a.folded[:end])
-				a.folded = a.folded[:copy(a.folded, a.folded[end:])]
+				a.folded = a.folded[:copy(a.folded, a.folded[again:])]
 				if err := a.stop(); err != nil {
 					return err
 				}

@@ -77,13 +77,13 @@ func (b *Builder) Begin(id ID) uint32 {
 	return num
 }
 
-// Add takes a piece of a text, folded, that ends where a term ends: blank, or with the text.
+// Add takes a piece of a text, folded; see Cut.
 func (b *Builder) Add(f Field, piece []byte) {
 	if b.heavy {
 		return
 	}
 	fb, doc := &b.fields[f], b.docs[len(b.docs)-1].num
-	Terms(piece, func(term []byte) {
+	add := func(fb *fieldBuilder, term []byte) {
 		id, ok := fb.ids[string(term)]
 		switch {
 		case !ok:
@@ -99,7 +99,12 @@ func (b *Builder) Add(f Field, piece []byte) {
 		fb.last[id] = doc
 		fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
 		b.size += 8
-	})
+	}
+	meets := func([]byte) {}
+	if pairs, ok := pairsOf(f); ok {
+		meets = func(term []byte) { add(&b.fields[pairs], term) }
+	}
+	Terms(piece, func(term []byte) { add(fb, term) }, meets)
 	if b.size-b.started > maxDocCost {
 		b.heavy = true
 	}

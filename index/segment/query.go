@@ -9,12 +9,14 @@ import (
 type piece struct {
 	text        []byte
 	left, right bool // the term begins, ends there
+	pair        bool // the term is of where two words meet (pairs.go)
 }
 
 // Query is what a needle, folded, says of the terms of a text that contains it. Immutable.
 type Query struct {
 	pieces []piece
 	sure   bool // a text that has such a term contains the needle
+	pairs  bool // the same, in fields of which it is known where words meet
 }
 
 // maxPieces is how many terms of a long needle are looked up: each one makes less of a difference.
@@ -26,6 +28,11 @@ func NewQuery(needle []byte) *Query {
 	q := new(Query)
 	l := lexer{text: needle, plane: planeClass()}
 	open := func(i int) bool { return i == 0 || i == len(needle) }
+	var (
+		m     meeting
+		words int
+		first bool // the first word may begin before the needle
+	)
 	for {
 		r, ok := l.run()
 		if !ok {
@@ -33,12 +40,24 @@ func NewQuery(needle []byte) *Query {
 		}
 		whole := open(r.start) && open(r.end)
 		t := needle[r.start:r.end]
+		// A joiner that is the first or last character of the needle may join in the text.
+		left := !open(r.start) && !(r.start == 1 && asciiJoiner(needle[0]))
+		right := !open(r.end) && !(r.end == len(needle)-1 && asciiJoiner(needle[r.end]))
+		if p, ok := m.next(needle, r); ok {
+			p.text = slices.Clone(p.text)
+			p.left = m.left == meetOctets || words > 1 || !first
+			p.right = m.right == meetOctets || right
+			q.pieces = append(q.pieces, p)
+			q.pairs = words == 1 && m.whole == len(needle)
+		} else {
+			q.pairs = false
+		}
 		switch r.class {
 		case word:
-			// A joiner that is the first or last character of the needle may join in the text.
-			p := piece{text: t}
-			p.left = !open(r.start) && !(r.start == 1 && asciiJoiner(needle[0]))
-			p.right = !open(r.end) && !(r.end == len(needle)-1 && asciiJoiner(needle[r.end]))
+			if words++; words == 1 {
+				first = !left
+			}
+			p := piece{text: t, left: left, right: right}
 			q.sure = whole && len(t) <= maxSure
 			p.cut()
 			q.pieces = append(q.pieces, p)
@@ -49,21 +68,29 @@ func NewQuery(needle []byte) *Query {
 				q.pieces = append(q.pieces, piece{text: t})
 				continue
 			}
-			pairs(t, func(pair []byte) { q.pieces = append(q.pieces, piece{pair, true, true}) })
+			pairs(t, func(pair []byte) { q.pieces = append(q.pieces, piece{text: pair, left: true, right: true}) })
 		default:
 			q.sure = whole
-			q.pieces = append(q.pieces, piece{t, true, true})
+			q.pieces = append(q.pieces, piece{text: t, left: true, right: true})
 		}
 	}
-	// The rare ones are long, mostly. What is in the dictionary as it stands is found at once, what only contains it is not.
+	// What is in the dictionary as it stands is found at once, what only contains it is not; and the rare ones are long, mostly.
+	rank := func(p piece) int {
+		switch {
+		case p.pair && p.left:
+			return 0
+		case p.left:
+			return 1
+		case p.pair:
+			return 2
+		}
+		return 3
+	}
 	slices.SortStableFunc(q.pieces, func(a, b piece) int {
-		if a.left != b.left {
-			return toInt(b.left) - toInt(a.left)
+		if c := rank(a) - rank(b); c != 0 {
+			return c
 		}
 		return len(b.text) - len(a.text)
-	})
-	q.pieces = slices.CompactFunc(q.pieces, func(a, b piece) bool {
-		return a.left == b.left && a.right == b.right && string(a.text) == string(b.text)
 	})
 	q.pieces = q.pieces[:min(len(q.pieces), maxPieces)]
 	return q
@@ -82,11 +109,4 @@ func (p *piece) cut() {
 	default:
 		p.text = p.text[:maxSure]
 	}
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

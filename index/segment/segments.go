@@ -24,12 +24,18 @@ type Hits struct {
 // scanTask is how many jumps one goroutine scans before it takes the next: about a megabyte of terms. A multiple of filterJumps.
 const scanTask = 1 << 10
 
+// fewEnough is how many documents are not worth ruling out some of.
+const fewEnough = 300
+
 // Find looks for a needle that lies in a text of one of the fields. It uses all processors. The error is that of ctx, or a fault of the file.
 func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, error) {
 	if len(ss) == 0 {
 		return Hits{Maybe: &Bitset{}, Sure: true}, nil
 	}
 	h := Hits{Sure: q.sure}
+	if q.pairs {
+		h.Sure = !slices.ContainsFunc(fields, func(f Field) bool { _, ok := pairsOf(f); return !ok })
+	}
 	for _, f := range fields {
 		set, err := ss.inField(ctx, q, f)
 		if err != nil {
@@ -62,8 +68,21 @@ func (ss Segments) newBitset() *Bitset { return newBitset(ss[0].c.first, ss[len(
 // inField returns the documents that may contain the needle in this field.
 func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, error) {
 	var all *Bitset
+	meets, known := pairsOf(f)
 	for _, p := range q.pieces {
-		set, err := ss.withTerm(ctx, p, f)
+		in := f
+		if p.pair {
+			in = meets
+		}
+		switch {
+		case p.pair && !known:
+			continue
+		case !p.pair && known && q.pairs:
+			continue // the pair says it all
+		case all != nil && !p.left && all.Len() < fewEnough:
+			continue // looking at them is quicker than through the dictionary
+		}
+		set, err := ss.withTerm(ctx, p, in)
 		if err != nil {
 			return nil, err
 		}

@@ -163,15 +163,20 @@ func (l *lexer) word() {
 	l.at = i
 }
 
-// Terms calls emit for every term of a folded text, as often as it occurs. The octets are the text's.
-func Terms(text []byte, emit func(term []byte)) {
+// Terms calls emit for every term of a folded text, as often as it occurs, and meet for every place where two words meet. The octets are the
+// text's, or hold until the next call.
+func Terms(text []byte, emit, meet func(term []byte)) {
 	l := lexer{text: text, plane: planeClass()}
+	var m meeting
 	for {
 		r, ok := l.run()
 		if !ok {
 			break
 		}
 		t := text[r.start:r.end]
+		if p, ok := m.next(text, r); ok {
+			meet(p.text)
+		}
 		switch r.class {
 		case word:
 			for ; len(t) > maxTerm; t = t[maxSure:] {
@@ -205,12 +210,30 @@ func pairs(t []byte, emit func([]byte)) {
 	}
 }
 
-// LastBlank returns how much of a text ends with a blank: a place where every term ends; 0 when there is none.
-func LastBlank(text []byte) int {
-	for i := len(text) - 1; i >= 0; i-- {
-		if c := text[i]; c < utf8.RuneSelf && asciiClass[c] == blank {
-			return i + 1
+// Cut finds a place to cut a text in two, to give both to Builder.Add: the first ends at end, behind a blank, and the second begins at again, before the
+// word that precedes it, because where words meet is of interest too. Both are 0 when there is no such place.
+func Cut(text []byte) (end, again int) {
+	isBlank := func(c byte) bool { return c < utf8.RuneSelf && asciiClass[c] == blank }
+	end = bytes.LastIndexFunc(text, func(r rune) bool { return r < utf8.RuneSelf && asciiClass[r] == blank }) + 1
+	again = end
+	l := lexer{plane: planeClass()}
+	for words := false; again > 0; again-- {
+		c := text[again-1]
+		if words && isBlank(c) {
+			return end, again
+		}
+		if !words && !isBlank(c) {
+			// A run without blanks: is there a word in it?
+			start := again - 1
+			for start > 0 && !isBlank(text[start-1]) {
+				start--
+			}
+			l.text, l.at = text[start:again], 0
+			for r, ok := l.run(); ok && !words; r, ok = l.run() {
+				words = r.class == word
+			}
+			again = start + 1
 		}
 	}
-	return 0
+	return 0, 0
 }
