@@ -29,6 +29,7 @@ type Builder struct {
 	text    []byte
 	kept    bool
 	heavy   bool
+	chars   [2]chars // of bodyChars and headerChars
 	bodies  bool
 	started int // size when it began
 }
@@ -82,32 +83,37 @@ func (b *Builder) Add(f Field, piece []byte) {
 	if b.heavy {
 		return
 	}
-	fb, doc := &b.fields[f], b.docs[len(b.docs)-1].num
-	add := func(fb *fieldBuilder, term []byte) {
-		id, ok := fb.ids[string(term)]
-		switch {
-		case !ok:
-			id = uint32(len(fb.terms))
-			s := b.keep(term)
-			fb.ids[s] = id
-			fb.terms = append(fb.terms, s)
-			fb.last = append(fb.last, doc)
-			b.size += len(term) + termCost
-		case fb.last[id] == doc:
-			return
-		}
-		fb.last[id] = doc
-		fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
-		b.size += 8
+	if in, ok := charsOf(f); ok {
+		b.chars[in-bodyChars].add(piece)
 	}
 	meets := func([]byte) {}
 	if pairs, ok := pairsOf(f); ok {
-		meets = func(term []byte) { add(&b.fields[pairs], term) }
+		meets = func(term []byte) { b.addTerm(pairs, term) }
 	}
-	Terms(piece, func(term []byte) { add(fb, term) }, meets)
+	Terms(piece, func(term []byte) { b.addTerm(f, term) }, meets)
 	if b.size-b.started > maxDocCost {
 		b.heavy = true
 	}
+}
+
+// addTerm notes that the document has a term.
+func (b *Builder) addTerm(f Field, term []byte) {
+	fb, doc := &b.fields[f], b.docs[len(b.docs)-1].num
+	id, ok := fb.ids[string(term)]
+	switch {
+	case !ok:
+		id = uint32(len(fb.terms))
+		s := b.keep(term)
+		fb.ids[s] = id
+		fb.terms = append(fb.terms, s)
+		fb.last = append(fb.last, doc)
+		b.size += len(term) + termCost
+	case fb.last[id] == doc:
+		return
+	}
+	fb.last[id] = doc
+	fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
+	b.size += 8
 }
 
 // keep copies a term to where it may stay.
@@ -140,6 +146,9 @@ func (b *Builder) Opaque() { b.heavy = true }
 
 // End ends the document.
 func (b *Builder) End() error {
+	for i := range b.chars {
+		b.chars[i].each(func(term []byte) { b.addTerm(bodyChars+Field(i), term) })
+	}
 	d := &b.docs[len(b.docs)-1]
 	d.opaque = b.heavy
 	if b.kept {
@@ -165,6 +174,7 @@ func (b *Builder) End() error {
 
 // Abandon forgets the document that was begun; what terms it brought do no harm. Its number is not used again.
 func (b *Builder) Abandon() {
+	b.chars = [2]chars{}
 	d := &b.docs[len(b.docs)-1]
 	*d = docEntry{num: d.num}
 }

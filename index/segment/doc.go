@@ -11,7 +11,7 @@
 // Why not a library: Bleve's word index of the same mail takes four times the space and the time, and finds the terms that contain a string by walking its dictionary, for
 // seconds.
 //
-// Files: token.go text to terms, pairs.go where words meet; query.go needle to terms; postings.go lists of documents; format.go the file; builder.go making one from documents,
+// Files: token.go text to terms, pairs.go where words meet, chars.go single characters; query.go needle to terms; postings.go lists of documents; format.go the file; builder.go making one from documents,
 // merge.go from others; segment.go reading one; segments.go searching many; texts.go the texts; bitset.go sets of documents.
 package segment
 
@@ -29,5 +29,7 @@ const (
 	Bcc
 	bodyPairs   // where two words of the body meet (pairs.go)
 	headerPairs // and of the header
+	bodyChars   // what characters of ASCII, and pairs of them, are in the body (chars.go)
+	headerChars // and in the header
 	Fields      // how many there are
 )

@@ -2,7 +2,7 @@ package segment
 
 // Words next to each other are in a text far less often than both of them are somewhere in it. So it is kept, too, where two words meet: the last
 // octets of the one, what is between them, the first octets of the other. A needle with a space in it says these as well, whatever its words
-// are a part of in the text.
+// are a part of in the text. Behind the last word of a text, and before a script without spaces, there is no other word: then it is only what follows.
 
 const (
 	meetOctets = 2 // of each of the words
@@ -26,6 +26,7 @@ type meeting struct {
 	word        bool // there is one, and no text of a dense script behind it
 	left, right int  // octets of the words that the last piece has
 	whole       int  // octets of text that it says; 0 when it does not say all between them
+	made        []byte
 	buf         [2*meetOctets + meetGap + 1]byte
 }
 
@@ -44,19 +45,35 @@ func (m *meeting) next(text []byte, r run) (p piece, ok bool) {
 		return p, false
 	}
 	m.left, m.right = min(end-start, meetOctets), min(r.end-r.start, meetOctets)
-	gap := text[end:r.start]
+	m.piece(text[end-m.left:end], text[end:r.start])
+	return piece{text: append(m.made, text[r.start:r.start+m.right]...), pair: true}, true
+}
+
+// last returns a piece of the last word and what is between it and end; none of a word that ends there.
+func (m *meeting) last(text []byte, end int) (p piece, ok bool) {
+	if !m.word || m.end >= end {
+		return p, false
+	}
+	m.left, m.right = min(m.end-m.start, meetOctets), 0
+	m.piece(text[m.end-m.left:m.end], text[m.end:end])
+	return piece{text: m.made, pair: true}, true
+}
+
+// piece makes one of the end of a word and what is behind it.
+func (m *meeting) piece(word, gap []byte) {
 	m.whole = m.left + len(gap) + m.right
-	b := append(m.buf[:0], text[end-m.left:end]...)
+	m.made = append(m.buf[:0], word...)
 	for i, c := range gap {
 		if i == meetGap {
-			b, m.whole = append(b, 2), 0
-			break
+			if m.right > 0 {
+				m.made = append(m.made, 2)
+			}
+			m.whole = 0
+			return
 		}
 		if c <= 2 { // NUL separates terms
 			c, m.whole = 1, 0
 		}
-		b = append(b, c)
+		m.made = append(m.made, c)
 	}
-	b = append(b, text[r.start:r.start+m.right]...)
-	return piece{text: b, pair: true}, true
 }

@@ -17,6 +17,8 @@ type Query struct {
 	pieces []piece
 	sure   bool // a text that has such a term contains the needle
 	pairs  bool // the same, in fields of which it is known where words meet
+
+	chars []byte // one or two characters, to look up where these are known
 }
 
 // maxPieces is how many terms of a long needle are looked up: each one makes less of a difference.
@@ -26,6 +28,9 @@ const maxPieces = 16
 // beginning and end the text may go on.
 func NewQuery(needle []byte) *Query {
 	q := new(Query)
+	if isChars(needle) {
+		q.chars = needle
+	}
 	l := lexer{text: needle, plane: planeClass()}
 	open := func(i int) bool { return i == 0 || i == len(needle) }
 	var (
@@ -73,6 +78,9 @@ func NewQuery(needle []byte) *Query {
 			q.sure = whole
 			q.pieces = append(q.pieces, piece{text: t, left: true, right: true})
 		}
+	}
+	if p, ok := m.last(needle, len(needle)); ok && !(m.end == len(needle)-1 && asciiJoiner(needle[m.end])) {
+		q.pieces = append(q.pieces, piece{text: p.text, left: m.left == meetOctets || words > 1 || !first, pair: true})
 	}
 	// What is in the dictionary as it stands is found at once, what only contains it is not; and the rare ones are long, mostly.
 	rank := func(p piece) int {

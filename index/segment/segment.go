@@ -18,6 +18,8 @@ type Segment struct {
 	data []byte
 	c    contents
 	refs atomic.Int32
+
+	opaque []uint32 // documents that may contain anything
 }
 
 // Open maps a segment and checks all of it; ErrDamaged when it is not what was written. Release it.
@@ -45,7 +47,15 @@ func Open(path string) (*Segment, error) {
 	}
 	s := &Segment{path: path, data: data, c: c}
 	s.refs.Store(1)
-	return s, nil
+	err = Catch(func() error {
+		for i := range s.Docs() {
+			if d := s.doc(i); d.opaque {
+				s.opaque = append(s.opaque, d.num)
+			}
+		}
+		return nil
+	})
+	return s, err
 }
 
 // verify reads the whole file, so that it need not be in memory to be checked.
@@ -174,8 +184,9 @@ func (f *field) scan(pattern []byte, lo, hi int, into *Bitset) {
 	at, _ := f.jump(lo)
 	end, _ := f.jump(hi)
 	terms := f.terms[:end+1] // the NUL that ends a term begins the next
+	find := newFinder(pattern)
 	for {
-		i := bytes.Index(terms[at:], pattern)
+		i := find.index(terms[at:])
 		if i < 0 {
 			return
 		}

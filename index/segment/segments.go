@@ -33,8 +33,8 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 		return Hits{Maybe: &Bitset{}, Sure: true}, nil
 	}
 	h := Hits{Sure: q.sure}
-	if q.pairs {
-		h.Sure = !slices.ContainsFunc(fields, func(f Field) bool { _, ok := pairsOf(f); return !ok })
+	if q.pairs || q.chars != nil { // of the body and the header is known where words meet, and what characters are there
+		h.Sure = h.Sure || !slices.ContainsFunc(fields, func(f Field) bool { _, ok := pairsOf(f); return !ok })
 	}
 	for _, f := range fields {
 		set, err := ss.inField(ctx, q, f)
@@ -48,13 +48,11 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 		}
 	}
 	for _, s := range ss {
-		for i := range s.Docs() {
-			if d := s.doc(i); d.opaque {
-				if h.Doubt == nil {
-					h.Doubt = ss.newBitset()
-				}
-				h.Doubt.add(d.num)
+		for _, doc := range s.opaque {
+			if h.Doubt == nil {
+				h.Doubt = ss.newBitset()
 			}
+			h.Doubt.add(doc)
 		}
 	}
 	if h.Doubt != nil {
@@ -68,6 +66,9 @@ func (ss Segments) newBitset() *Bitset { return newBitset(ss[0].c.first, ss[len(
 // inField returns the documents that may contain the needle in this field.
 func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, error) {
 	var all *Bitset
+	if in, ok := charsOf(f); ok && q.chars != nil {
+		return ss.withTerm(ctx, piece{text: q.chars, left: true, right: true}, in)
+	}
 	meets, known := pairsOf(f)
 	for _, p := range q.pieces {
 		in := f

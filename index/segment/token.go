@@ -174,6 +174,11 @@ func Terms(text []byte, emit, meet func(term []byte)) {
 			break
 		}
 		t := text[r.start:r.end]
+		if r.class == dense {
+			if p, ok := m.last(text, r.start); ok {
+				meet(p.text)
+			}
+		}
 		if p, ok := m.next(text, r); ok {
 			meet(p.text)
 		}
@@ -188,6 +193,9 @@ func Terms(text []byte, emit, meet func(term []byte)) {
 		default:
 			emit(t)
 		}
+	}
+	if p, ok := m.last(text, len(text)); ok {
+		meet(p.text)
 	}
 	for c, joined := range l.joined {
 		if joined {
