@@ -166,7 +166,7 @@ func (p *probe) askIndex(leaf int) tri {
 		if p.stored == nil {
 			p.stored = x.r.Texts()
 		}
-		switch p.stored.Contains(p.doc, a.where, a.needle) {
+		switch p.stored.Contains(p.doc, x.hits[leaf], a.needle) {
 		case index.Yes:
 			t = yes
 		case index.No:

@@ -98,10 +98,14 @@ func (a *adder) text(field segment.Field) func(*message.Part, io.Reader) error {
 			var used int
 			a.folded, used = f.fold(a.folded, a.in[:n], err != nil)
 			left = copy(a.in, a.in[used:n])
-			a.b.Text(field, a.folded[from:])
+			if field == segment.Body {
+				a.b.Text(a.folded[from:])
+			}
 			if err != nil {
 				a.b.Add(field, a.folded)
-				a.b.EndText(field)
+				if field == segment.Body {
+					a.b.EndText()
+				}
 				return nil
 			}
 			if len(a.folded) >= window {

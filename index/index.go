@@ -233,41 +233,61 @@ const (
 	InBcc
 )
 
-var whereFields = [...][]segment.Field{
-	InBody: {segment.Body}, InText: {segment.Body, segment.Header}, InHeader: {segment.Header},
-	InSubject: {segment.Subject}, InFrom: {segment.From}, InTo: {segment.To}, InCc: {segment.Cc}, InBcc: {segment.Bcc},
+var whereFields = [...]segment.Field{
+	InBody: segment.Body, InText: segment.Body, InHeader: segment.Header,
+	InSubject: segment.Subject, InFrom: segment.From, InTo: segment.To, InCc: segment.Cc, InBcc: segment.Bcc,
 }
 
 // Hits is the answer to Find.
 type Hits struct {
-	hits segment.Hits
+	hits   segment.Hits
+	header *segment.Hits // of InText: hits is about the body alone then
 }
 
 // Answer is what is known of a document: No, Yes, or Maybe, which has to be looked at.
 type Answer uint8
 
-// Answers.
+// Answers, in the order of what one of two texts says of both.
 const (
 	No Answer = iota
-	Yes
 	Maybe
+	Yes
 )
 
 // Find looks for a needle, not an empty one, in all documents. The error is that of ctx, or says that the index is damaged.
 func (r *Reader) Find(ctx context.Context, where Where, n Needle) (*Hits, error) {
-	h, err := r.segs.Find(ctx, segment.NewQuery(n.folded), whereFields[where]...)
-	if where == InHeader {
-		h.Sure = false
+	q := segment.NewQuery(n.folded)
+	found, err := r.segs.Find(ctx, q, whereFields[where])
+	if err != nil {
+		return nil, err
 	}
-	return &Hits{h}, err
+	h := &Hits{hits: found}
+	switch where {
+	case InHeader:
+		h.hits.Sure = false
+	case InText:
+		header, err := r.segs.Find(ctx, q, segment.Header)
+		if err != nil {
+			return nil, err
+		}
+		h.header = &header
+	}
+	return h, nil
 }
 
 // Of tells of a document whether it contains the needle.
 func (h *Hits) Of(doc uint32) Answer {
+	if h.header == nil {
+		return answer(&h.hits, doc)
+	}
+	return max(answer(&h.hits, doc), answer(h.header, doc))
+}
+
+func answer(h *segment.Hits, doc uint32) Answer {
 	switch {
-	case !h.hits.Maybe.Has(doc):
+	case !h.Maybe.Has(doc):
 		return No
-	case !h.hits.Sure, h.hits.Doubt != nil && h.hits.Doubt.Has(doc):
+	case !h.Sure, h.Doubt != nil && h.Doubt.Has(doc):
 		return Maybe
 	}
 	return Yes
@@ -282,14 +302,14 @@ type Texts struct {
 // Texts returns a reader of texts.
 func (r *Reader) Texts() *Texts { return &Texts{r: r} }
 
-// Contains decides for one document by its text; Maybe when that is not kept, or cannot be read.
-func (t *Texts) Contains(doc uint32, where Where, n Needle) Answer {
-	found, known, err := t.read.Contains(t.r.segs, doc, n.folded, where == InText)
+// Contains decides for one document of InBody or InText that is a Maybe by its text; Maybe when that does not decide, or cannot be read.
+func (t *Texts) Contains(doc uint32, h *Hits, n Needle) Answer {
+	found, known, err := t.read.Contains(t.r.segs, doc, n.folded)
 	switch {
-	case !known || err != nil:
-		return Maybe
-	case found:
+	case found && err == nil:
 		return Yes
+	case !known || err != nil || h.header != nil && answer(h.header, doc) != No:
+		return Maybe
 	}
 	return No
 }

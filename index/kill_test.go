@@ -127,7 +127,7 @@ func examine(t *testing.T, dir string) int {
 				}
 				answer := hits.Of(doc)
 				if answer == Maybe {
-					answer = r.Texts().Contains(doc, InBody, NewNeedle(needle))
+					answer = r.Texts().Contains(doc, hits, NewNeedle(needle))
 				}
 				o, s := wordsOf(int(uid) - 1)
 				if want := strings.Contains(o+" and "+s+"\r\n", needle); want != (answer == Yes) {

@@ -135,11 +135,9 @@ func BenchmarkAll(b *testing.B) {
 		start := time.Now()
 		build.Begin(ID{byte(i), byte(i >> 8), byte(i >> 16), 1})
 		build.Add(Header, header)
-		build.Text(Header, header)
-		build.EndText(Header)
 		build.Add(Body, body)
-		build.Text(Body, body)
-		build.EndText(Body)
+		build.Text(body)
+		build.EndText()
 		if err := build.End(); err != nil {
 			b.Fatal(err)
 		}

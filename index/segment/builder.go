@@ -30,8 +30,7 @@ type Builder struct {
 	kept    bool
 	heavy   bool
 	chars   [2]chars // of bodyChars and headerChars
-	bodies  bool
-	started int // size when it began
+	started int      // size when it began
 }
 
 type docEntry struct {
@@ -72,7 +71,7 @@ func (b *Builder) Size() int { return b.size }
 
 // Begin begins a document and returns its number.
 func (b *Builder) Begin(id ID) uint32 {
-	b.text, b.kept, b.heavy, b.bodies, b.started = b.text[:0], true, false, false, b.size
+	b.text, b.kept, b.heavy, b.started = append(b.text[:0], textEnd), true, false, b.size
 	num := b.first + uint32(len(b.docs))
 	b.docs = append(b.docs, docEntry{id: id, num: num})
 	return num
@@ -126,20 +125,15 @@ func (b *Builder) keep(term []byte) string {
 	return unsafe.String(&b.arena[at], len(term)) // never written again
 }
 
-// Text takes a piece of a text of the body, or of the header, to be kept; all of the header comes first.
-func (b *Builder) Text(f Field, piece []byte) {
-	if f == Body && !b.bodies {
-		b.text, b.bodies = append(b.text, bodies), true
-	}
+// Text takes a piece of a text of the body, to be kept.
+func (b *Builder) Text(piece []byte) {
 	if b.kept = b.kept && len(b.text)+len(piece) < maxText; b.kept {
 		b.text = append(b.text, piece...)
 	}
 }
 
 // EndText ends a text.
-func (b *Builder) EndText(f Field) {
-	b.Text(f, []byte{textEnd})
-}
+func (b *Builder) EndText() { b.Text([]byte{textEnd}) }
 
 // Opaque says that the terms of the document are not all that is in it: it is looked at in every search.
 func (b *Builder) Opaque() { b.heavy = true }
@@ -152,9 +146,6 @@ func (b *Builder) End() error {
 	d := &b.docs[len(b.docs)-1]
 	d.opaque = b.heavy
 	if b.kept {
-		if !b.bodies {
-			b.text = append(b.text, bodies)
-		}
 		if b.texts == nil {
 			var err error
 			if b.texts, err = create(filepath.Join(b.dir, fmt.Sprintf("%08x", b.first))); err != nil {

@@ -23,8 +23,8 @@ func FuzzFind(f *testing.F) {
 		for i, text := range [][]byte{text, other} {
 			b.Begin(ID{byte(i), 1})
 			b.Add(Body, text)
-			b.Text(Body, text)
-			b.EndText(Body)
+			b.Text(text)
+			b.EndText()
 			if err := b.End(); err != nil {
 				t.Fatal(err)
 			}

@@ -1,12 +1,13 @@
 package segment
 
 // Words next to each other are in a text far less often than both of them are somewhere in it. So it is kept, too, where two words meet: the last
-// octets of the one, what is between them, the first octets of the other. A needle with a space in it says these as well, whatever its words
+// two octets of the one, what is between them, the first octet of the other. A needle with a space in it says these as well, whatever its words
 // are a part of in the text. Behind the last word of a text, and before a script without spaces, there is no other word: then it is only what follows.
 
 const (
-	meetOctets = 2 // of each of the words
-	meetGap    = 3 // octets at most of what is between them; of more, as many and an octet that says so
+	leftOctets  = 2 // of the word before
+	rightOctets = 1 // of the word behind
+	meetGap     = 3 // octets at most of what is between them; of more, as many and an octet that says so
 )
 
 // pairsOf returns the field that knows where words of field f meet.
@@ -27,7 +28,7 @@ type meeting struct {
 	left, right int  // octets of the words that the last piece has
 	whole       int  // octets of text that it says; 0 when it does not say all between them
 	made        []byte
-	buf         [2*meetOctets + meetGap + 1]byte
+	buf         [leftOctets + meetGap + 1 + rightOctets]byte
 }
 
 // next takes the next run, and returns a piece when it is a word that meets another one.
@@ -44,7 +45,7 @@ func (m *meeting) next(text []byte, r run) (p piece, ok bool) {
 	if !met || end == r.start {
 		return p, false
 	}
-	m.left, m.right = min(end-start, meetOctets), min(r.end-r.start, meetOctets)
+	m.left, m.right = min(end-start, leftOctets), min(r.end-r.start, rightOctets)
 	m.piece(text[end-m.left:end], text[end:r.start])
 	return piece{text: append(m.made, text[r.start:r.start+m.right]...), pair: true}, true
 }
@@ -54,7 +55,7 @@ func (m *meeting) last(text []byte, end int) (p piece, ok bool) {
 	if !m.word || m.end >= end {
 		return p, false
 	}
-	m.left, m.right = min(m.end-m.start, meetOctets), 0
+	m.left, m.right = min(m.end-m.start, leftOctets), 0
 	m.piece(text[m.end-m.left:m.end], text[m.end:end])
 	return piece{text: m.made, pair: true}, true
 }

@@ -50,8 +50,8 @@ func NewQuery(needle []byte) *Query {
 		right := !open(r.end) && !(r.end == len(needle)-1 && asciiJoiner(needle[r.end]))
 		if p, ok := m.next(needle, r); ok {
 			p.text = slices.Clone(p.text)
-			p.left = m.left == meetOctets || words > 1 || !first
-			p.right = m.right == meetOctets || right
+			p.left = m.left == leftOctets || words > 1 || !first
+			p.right = true // its first octet
 			q.pieces = append(q.pieces, p)
 			q.pairs = words == 1 && m.whole == len(needle)
 		} else {
@@ -80,7 +80,7 @@ func NewQuery(needle []byte) *Query {
 		}
 	}
 	if p, ok := m.last(needle, len(needle)); ok && !(m.end == len(needle)-1 && asciiJoiner(needle[m.end])) {
-		q.pieces = append(q.pieces, piece{text: p.text, left: m.left == meetOctets || words > 1 || !first, pair: true})
+		q.pieces = append(q.pieces, piece{text: p.text, left: m.left == leftOctets || words > 1 || !first, pair: true})
 	}
 	// What is in the dictionary as it stands is found at once, what only contains it is not; and the rare ones are long, mostly.
 	rank := func(p piece) int {

@@ -194,9 +194,8 @@ type TextReader struct {
 	text  []byte
 }
 
-// Contains tells whether a text of the document contains the needle: of its body, or with headers of its headers too. known is false when its texts
-// are not kept.
-func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte, headers bool) (found, known bool, err error) {
+// Contains tells whether a text of the document's body contains the needle; known is false when these are not kept.
+func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte) (found, known bool, err error) {
 	s := ss.Lookup(doc)
 	if s == nil {
 		return false, false, nil
@@ -211,15 +210,7 @@ func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte, headers bo
 			return err
 		}
 		known = true
-		head := bytes.IndexByte(text, bodies)
-		if head < 0 {
-			return ErrDamaged
-		}
-		if headers && bytes.Contains(text[:head], needle) {
-			found = true
-			return nil
-		}
-		found = bytes.Contains(text[head+1:], needle)
+		found = bytes.Contains(text, needle)
 		return nil
 	})
 	return found, known && err == nil, err

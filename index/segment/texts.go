@@ -7,16 +7,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The folded texts of documents are kept, compressed in blocks, to look for needles in them that terms alone do not decide. The texts of a document
-// are one after another, those of its headers first:
-//
-//	header 0xFF header 0xFF … 0xFE body 0xFF body …
-//
-// Neither octet occurs in UTF-8, and so not in needles: none is found across two texts.
+// The folded texts of the bodies of documents are kept, compressed in blocks, to look for needles in them that terms alone do not decide. Those of a document
+// are one after another, each with an octet before and behind it that does not occur in UTF-8, and so not in needles: none is found across two texts.
+// Headers are not kept: they are signatures and identifiers for the most part, which cannot be compressed, and nobody looks for.
 
 const (
 	textEnd = 0xff
-	bodies  = 0xfe
 
 	// blockFill is how many octets of text a block has, or a few more: the larger, the better compressed, and the longer to read for one document.
 	blockFill = 128 << 10
