@@ -82,7 +82,7 @@ func (b *Builder) Add(f Field, piece []byte) {
 	if b.heavy {
 		return
 	}
-	if in, ok := charsOf(f); ok {
+	if in, ok := charsOf(f, 1); ok {
 		b.chars[in-bodyChars].add(piece)
 	}
 	meets := func([]byte) {}
@@ -141,7 +141,8 @@ func (b *Builder) Opaque() { b.heavy = true }
 // End ends the document.
 func (b *Builder) End() error {
 	for i := range b.chars {
-		b.chars[i].each(func(term []byte) { b.addTerm(bodyChars+Field(i), term) })
+		in := bodyChars + Field(i)
+		b.chars[i].each(in == bodyChars, func(term []byte) { b.addTerm(in, term) })
 	}
 	d := &b.docs[len(b.docs)-1]
 	d.opaque = b.heavy

@@ -6,14 +6,15 @@ import (
 )
 
 // Needles of one or two characters are in so many terms that looking through the dictionary for them takes long. So it is kept which octets of ASCII
-// a text has, and which two next to each other, whatever they are: few are in no text, and most are in most texts, so that they take little room.
+// a text has, and of the body also which two next to each other, whatever they are: most are in most texts, so that they take little room. In
+// headers, with their identifiers, that would be nearly all of them in nearly all messages.
 
-// charsOf returns the field that knows the characters of field f.
-func charsOf(f Field) (Field, bool) {
-	switch f {
-	case Body:
+// charsOf returns the field that knows the needles of n octets of field f.
+func charsOf(f Field, n int) (Field, bool) {
+	switch {
+	case f == Body:
 		return bodyChars, true
-	case Header:
+	case f == Header && n == 1:
 		return headerChars, true
 	}
 	return 0, false
@@ -40,8 +41,8 @@ func (c *chars) add(text []byte) {
 	}
 }
 
-// each calls fn for all of them but those with NUL, and empties the set.
-func (c *chars) each(fn func(term []byte)) {
+// each calls fn for all of them but those with NUL, of pairs only if asked for, and empties the set.
+func (c *chars) each(paired bool, fn func(term []byte)) {
 	var term [2]byte
 	for i, w := range c.single {
 		for ; w != 0; w &= w - 1 {
@@ -51,6 +52,9 @@ func (c *chars) each(fn func(term []byte)) {
 		}
 	}
 	for i, w := range c.pair {
+		if !paired {
+			break
+		}
 		for ; w != 0; w &= w - 1 {
 			n := i*64 + bits.TrailingZeros64(w)
 			if term[0], term[1] = byte(n>>7), byte(n&0x7f); term[0] != 0 && term[1] != 0 {

@@ -33,8 +33,12 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 		return Hits{Maybe: &Bitset{}, Sure: true}, nil
 	}
 	h := Hits{Sure: q.sure}
-	if q.pairs || q.chars != nil { // of the body and the header is known where words meet, and what characters are there
-		h.Sure = h.Sure || !slices.ContainsFunc(fields, func(f Field) bool { _, ok := pairsOf(f); return !ok })
+	if !h.Sure {
+		h.Sure = !slices.ContainsFunc(fields, func(f Field) bool {
+			_, pairs := pairsOf(f)
+			_, chars := charsOf(f, len(q.chars))
+			return !(q.pairs && pairs || q.chars != nil && chars)
+		})
 	}
 	for _, f := range fields {
 		set, err := ss.inField(ctx, q, f)
@@ -66,7 +70,7 @@ func (ss Segments) newBitset() *Bitset { return newBitset(ss[0].c.first, ss[len(
 // inField returns the documents that may contain the needle in this field.
 func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, error) {
 	var all *Bitset
-	if in, ok := charsOf(f); ok && q.chars != nil {
+	if in, ok := charsOf(f, len(q.chars)); ok && q.chars != nil {
 		return ss.withTerm(ctx, piece{text: q.chars, left: true, right: true}, in)
 	}
 	meets, known := pairsOf(f)
