@@ -44,7 +44,7 @@ func logTo(o *Options) *lockedBuffer {
 // ends waits until the server has no connections.
 func (ts *testServer) ends() {
 	ts.t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
 		ts.srv.mu.Lock()
 		n := len(ts.srv.conns) + len(ts.srv.byAddr) + len(ts.srv.byUser)
 		ts.srv.mu.Unlock()

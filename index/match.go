@@ -6,7 +6,12 @@
 //
 // Line ends are searched as they are decoded, CRLF; folded header fields are unfolded first. Of HTML what a reader sees is searched.
 //
-// Files: index.go what callers use, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length with constant memory.
+// That is decided by reading messages (match.go), or by the full-text index of a mail root (Index, in index.go), which gives the same answers and is
+// kept up to date by a Follower. A document is what is indexed: a message by its content, however many copies there are. Lock order: Index.mu is a leaf.
+//
+// Files: match.go needles and messages, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length
+// with constant memory; index.go the index as searches see it, follow.go filling it, add.go one message, box.go which message is which document,
+// progress.go what people are told. The index's own format is in package segment.
 //
 // All functions may be called concurrently.
 package index
