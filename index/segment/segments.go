@@ -214,7 +214,7 @@ func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte) (found, kn
 			return err
 		}
 		known = true
-		found = bytes.Contains(text, needle)
+		found = bytes.Contains(text[bytes.IndexByte(text, bodies)+1:], needle)
 		return nil
 	})
 	return found, known && err == nil, err
