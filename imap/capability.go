@@ -38,6 +38,7 @@ var capabilityTable = []capability{
 	{"UIDPLUS", "RFC 4315", afterLogin},
 	{"ESEARCH", "RFC 4731", afterLogin},
 	{"SEARCHRES", "RFC 5182", afterLogin},
+	{"MULTISEARCH", "RFC 7377", afterLogin},
 	{"PARTIAL", "RFC 9394", afterLogin},
 	{"UIDBATCHES", "RFC 10022", afterLogin},
 	{"INPROGRESS", "RFC 9585", afterLogin},

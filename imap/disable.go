@@ -31,6 +31,7 @@ var parts = map[string]part{
 	"UIDPLUS":               {commands: []string{"UID EXPUNGE"}},
 	"ESEARCH":               {words: []string{"SEARCH RETURN"}},
 	"SEARCHRES":             {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
+	"MULTISEARCH":           {commands: []string{"ESEARCH"}, needs: []string{"ESEARCH"}},
 	"PARTIAL":               {words: []string{"SEARCH PARTIAL", "FETCH PARTIAL"}, needs: []string{"ESEARCH"}},
 	"UIDBATCHES":            {commands: []string{"UIDBATCHES"}},
 	"INPROGRESS":            {},
@@ -150,6 +151,7 @@ func (d *disabled) add(name string) {
 		if command == "SEARCH" && word != "RETURN" { // their keys are those of SEARCH
 			d.addWord("SORT", word)
 			d.addWord("THREAD", word)
+			d.addWord("ESEARCH", word)
 		}
 	}
 	for other, p := range parts {

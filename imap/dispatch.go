@@ -77,6 +77,7 @@ var commands = map[string]row{
 	"UNSELECT":     {selected, quiet, (*session).cmdUnselect},
 	"EXPUNGE":      {selected, writes | expunges, (*session).cmdExpunge},
 	"UID EXPUNGE":  {selected, writes | expunges, (*session).cmdUIDExpunge},
+	"ESEARCH":      {loggedIn, 0, (*session).cmdESearch},
 	"SEARCH":       {selected, bySeq | numbered, (*session).cmdSearch},
 	"UID SEARCH":   {selected, 0, (*session).cmdSearch},
 	"SORT":         {selected, bySeq | numbered, (*session).cmdSort},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -109,23 +108,7 @@ func (n *notifier) drop(name string) {
 func (n *notifier) group(e *listEntry, sep byte) *wire.NotifyGroup {
 	for i := range n.groups {
 		g := &n.groups[i]
-		covers := false
-		switch g.Filter {
-		case wire.NotifyInboxes:
-			covers = e.name == inbox
-		case wire.NotifyPersonal:
-			covers = true
-		case wire.NotifySubscribed:
-			covers = e.subscribed
-		case wire.NotifyMailboxes:
-			covers = slices.Contains(g.Mailboxes, e.name)
-		case wire.NotifySubtree:
-			covers = slices.ContainsFunc(g.Mailboxes, func(top string) bool {
-				rest, ok := strings.CutPrefix(e.name, top)
-				return ok && (rest == "" || rest[0] == sep)
-			})
-		}
-		if covers {
+		if covers(&g.MailboxFilter, e, sep) {
 			return g
 		}
 	}
@@ -135,7 +118,7 @@ func (n *notifier) group(e *listEntry, sep byte) *wire.NotifyGroup {
 // selected returns the group for the selected mailbox, nil when there is none: then the client wants to hear nothing of it.
 func (n *notifier) selected() *wire.NotifyGroup {
 	for i := range n.groups {
-		if f := n.groups[i].Filter; f == wire.NotifySelected || f == wire.NotifySelectedDelayed {
+		if f := n.groups[i].Kind; f == wire.FilterSelected || f == wire.FilterSelectedDelayed {
 			return &n.groups[i]
 		}
 	}
@@ -206,7 +189,7 @@ func (s *session) viewEvents() viewEvents {
 	ev := viewEvents{
 		messages:  slices.Contains(g.Events, wire.EventMessageNew),
 		flags:     slices.Contains(g.Events, wire.EventFlagChange),
-		immediate: g.Filter == wire.NotifySelected,
+		immediate: g.Kind == wire.FilterSelected,
 	}
 	ev.fetch, _ = s.notifyFetch(g) // it was compiled before
 	return ev

@@ -104,6 +104,11 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 	if c.isUID() {
 		s.enc.Raw(" UID")
 	}
+	s.writeResult(o, nums, top)
+}
+
+// writeResult writes what ESEARCH says of results, and ends the line.
+func (s *session) writeResult(o searchOptions, nums []uint32, top maildir.ModSeq) {
 	if len(nums) > 0 {
 		if o.Min {
 			s.enc.Raw(" MIN ").Number(int64(nums[0]))

@@ -28,5 +28,5 @@
 //
 // reader.go frames; literal.go streams message literals. decoder.go, strings.go, set.go, mailbox.go and date.go read
 // the grammar's building blocks. command.go and query.go have the values that parse.go, append.go, list.go, metadata.go, fetch.go, search.go (with
-// charset.go) and sort.go return. encoder.go and format.go write. errors.go has the errors.
+// charset.go), esearch.go and sort.go return; filter.go takes which mailboxes are meant. encoder.go and format.go write. errors.go has the errors.
 package wire

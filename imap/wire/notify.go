@@ -8,25 +8,10 @@ type Notify struct {
 
 // NotifyGroup is an event-group: which events are wanted of which mailboxes.
 type NotifyGroup struct {
-	Filter    NotifyFilter
-	Mailboxes []string // of NotifySubtree and NotifyMailboxes
-	Events    []NotifyEvent
-	Fetch     []FetchItem // of MessageNew in the selected mailbox; nil: none
+	MailboxFilter
+	Events []NotifyEvent
+	Fetch  []FetchItem // of MessageNew in the selected mailbox; nil: none
 }
-
-// NotifyFilter says which mailboxes a group is about.
-type NotifyFilter uint8
-
-// The filters.
-const (
-	NotifySelected NotifyFilter = iota
-	NotifySelectedDelayed
-	NotifyInboxes
-	NotifyPersonal
-	NotifySubscribed
-	NotifySubtree
-	NotifyMailboxes
-)
 
 // NotifyEvent is the name of an event in upper case, also of one that nobody knows.
 type NotifyEvent string
@@ -41,23 +26,13 @@ const (
 	EventSubscription     NotifyEvent = "SUBSCRIPTIONCHANGE"
 )
 
-var notifyFilters = map[string]NotifyFilter{
-	"SELECTED": NotifySelected, "SELECTED-DELAYED": NotifySelectedDelayed, "INBOXES": NotifyInboxes, "PERSONAL": NotifyPersonal,
-	"SUBSCRIBED": NotifySubscribed, "SUBTREE": NotifySubtree, "MAILBOXES": NotifyMailboxes,
-}
-
-// Bounds on one NOTIFY.
-const (
-	maxNotifyGroups = 100
-	maxNotifyNames  = 10000
-)
+// maxNotifyGroups bounds one NOTIFY.
+const maxNotifyGroups = 100
 
 // ParseNotify parses NOTIFY and checks which events may stand together (RFC 5465 §5, §6.1).
 //
 //	notify       = "NOTIFY" SP ("SET" [SP "STATUS"] 1*(SP event-group) / "NONE")
 //	event-group  = "(" filter-mailboxes SP events ")"
-//	filter-mailboxes = "selected" / "selected-delayed" / "inboxes" / "personal" / "subscribed" /
-//	               ("subtree" / "mailboxes") SP (mailbox / "(" mailbox *(SP mailbox) ")")
 //	events       = "(" event *(SP event) ")" / "NONE"
 //	event        = "MessageNew" [SP "(" fetch-att *(SP fetch-att) ")"] / atom
 func ParseNotify(d *Decoder) (*Notify, error) {
@@ -80,7 +55,7 @@ func ParseNotify(d *Decoder) (*Notify, error) {
 		if !d.expect(len(c.Groups) < maxNotifyGroups, "fewer event groups") || !notifyGroup(d, &g, &names) {
 			return nil, d.Err()
 		}
-		if g.Filter == NotifySelected || g.Filter == NotifySelectedDelayed {
+		if g.Kind == FilterSelected || g.Kind == FilterSelectedDelayed {
 			if selected {
 				d.Fail("the selected mailbox in two event groups")
 				return nil, d.Err()
@@ -98,35 +73,8 @@ func ParseNotify(d *Decoder) (*Notify, error) {
 }
 
 func notifyGroup(d *Decoder, g *NotifyGroup, names *int) bool {
-	var word string
-	if !d.ExpectSpecial('(') || !d.ExpectKeyword(&word) {
+	if !d.ExpectSpecial('(') || !mailboxFilter(d, &g.MailboxFilter, names) || !d.ExpectSP() {
 		return false
-	}
-	var known bool
-	if g.Filter, known = notifyFilters[word]; !known {
-		return d.Fail("unknown mailbox filter")
-	}
-	if !d.ExpectSP() {
-		return false
-	}
-	if g.Filter == NotifySubtree || g.Filter == NotifyMailboxes {
-		one := func() bool {
-			var name string
-			ok := d.ExpectMailbox(&name)
-			g.Mailboxes = append(g.Mailboxes, name)
-			*names++
-			return ok && d.expect(*names <= maxNotifyNames, "fewer mailboxes")
-		}
-		if d.peek() == '(' {
-			if !d.ExpectList1(one) {
-				return false
-			}
-		} else if !one() {
-			return false
-		}
-		if !d.ExpectSP() {
-			return false
-		}
 	}
 	if d.peek() != '(' {
 		return d.expect(d.Keyword("NONE"), "events or NONE") && d.ExpectSpecial(')')
@@ -144,7 +92,7 @@ func notifyEvent(d *Decoder, g *NotifyGroup) bool {
 	if NotifyEvent(word) != EventMessageNew || len(d.buf)-d.pos < 2 || string(d.buf[d.pos:d.pos+2]) != " (" {
 		return true
 	}
-	if g.Filter != NotifySelected && g.Filter != NotifySelectedDelayed {
+	if g.Kind != FilterSelected && g.Kind != FilterSelectedDelayed {
 		return d.Fail("FETCH items are for the selected mailbox")
 	}
 	return d.ExpectSP() && d.ExpectList1(func() bool {
@@ -168,7 +116,7 @@ func consistent(d *Decoder, g *NotifyGroup) bool {
 		return d.Fail("MessageNew and MessageExpunge go together")
 	case (has[EventFlagChange] || has[EventAnnotationChange]) && !has[EventMessageNew]:
 		return d.Fail("FlagChange needs MessageNew and MessageExpunge")
-	case (g.Filter == NotifySelected || g.Filter == NotifySelectedDelayed) && (has[EventMailboxName] || has[EventSubscription]):
+	case (g.Kind == FilterSelected || g.Kind == FilterSelectedDelayed) && (has[EventMailboxName] || has[EventSubscription]):
 		return d.Fail("only message events of the selected mailbox")
 	}
 	return true

@@ -9,15 +9,15 @@ func TestParseNotify(t *testing.T) {
 	both := []NotifyEvent{EventMessageNew, EventMessageExpunge}
 	accepts(t, ParseNotify, map[string]*Notify{
 		" NONE": {},
-		" set (selected (MessageNew MessageExpunge))": {Groups: []NotifyGroup{{Filter: NotifySelected, Events: both}}},
+		" set (selected (MessageNew MessageExpunge))": {Groups: []NotifyGroup{{MailboxFilter: MailboxFilter{Kind: FilterSelected}, Events: both}}},
 		" SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge)) (subtree Lists NONE)": {Status: true, Groups: []NotifyGroup{
-			{Filter: NotifySelected, Events: both, Fetch: []FetchItem{FetchAtt("UID"), FetchAtt("FLAGS")}},
-			{Filter: NotifySubtree, Mailboxes: []string{"Lists"}}}},
+			{MailboxFilter: MailboxFilter{Kind: FilterSelected}, Events: both, Fetch: []FetchItem{FetchAtt("UID"), FetchAtt("FLAGS")}},
+			{MailboxFilter: MailboxFilter{Kind: FilterSubtree, Mailboxes: []string{"Lists"}}}}},
 		` SET (mailboxes (inbox "a b") (FlagChange MessageNew MessageExpunge)) (personal (MailboxName SubscriptionChange X-New))`: {Groups: []NotifyGroup{
-			{Filter: NotifyMailboxes, Mailboxes: []string{"INBOX", "a b"}, Events: []NotifyEvent{EventFlagChange, EventMessageNew, EventMessageExpunge}},
-			{Filter: NotifyPersonal, Events: []NotifyEvent{EventMailboxName, EventSubscription, "X-NEW"}}}},
+			{MailboxFilter: MailboxFilter{Kind: FilterMailboxes, Mailboxes: []string{"INBOX", "a b"}}, Events: []NotifyEvent{EventFlagChange, EventMessageNew, EventMessageExpunge}},
+			{MailboxFilter: MailboxFilter{Kind: FilterPersonal}, Events: []NotifyEvent{EventMailboxName, EventSubscription, "X-NEW"}}}},
 		" SET (inboxes NONE) (subscribed NONE) (selected-delayed NONE)": {Groups: []NotifyGroup{
-			{Filter: NotifyInboxes}, {Filter: NotifySubscribed}, {Filter: NotifySelectedDelayed}}},
+			{MailboxFilter: MailboxFilter{Kind: FilterInboxes}}, {MailboxFilter: MailboxFilter{Kind: FilterSubscribed}}, {MailboxFilter: MailboxFilter{Kind: FilterSelectedDelayed}}}},
 	})
 	refuses(t, ParseNotify, "", " ", " SET", " SET STATUS", " NONE x", " SET ()", " SET (selected)", " SET (selected ())", " SET (all NONE)", " SET (subtree NONE)",
 		" SET (selected (MessageNew))", " SET (personal (MessageExpunge))", " SET (personal (FlagChange))", " SET (selected NONE) (selected-delayed NONE)",

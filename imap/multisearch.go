@@ -1,0 +1,159 @@
+package imap
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"roost/imap/wire"
+	"roost/maildir"
+)
+
+// ESEARCH, the command of MULTISEARCH (RFC 7377): a UID SEARCH in any mailboxes, with an answer for each that has a match, as soon as it is known. One of
+// them is open at a time, beside the selected one, which stays as it is.
+
+var (
+	errNothingSelected = bad("No mailbox is selected, say with IN where to search")
+	errOnlySelected    = bad("Message numbers, $, SAVE and UPDATE are for the selected mailbox alone")
+)
+
+// covers tells whether a filter is about a mailbox which is not selected.
+func covers(f *wire.MailboxFilter, e *listEntry, sep byte) bool {
+	switch f.Kind {
+	case wire.FilterInboxes:
+		return e.name == inbox
+	case wire.FilterPersonal:
+		return true
+	case wire.FilterSubscribed:
+		return e.subscribed
+	case wire.FilterMailboxes:
+		return slices.Contains(f.Mailboxes, e.name)
+	case wire.FilterSubtree, wire.FilterSubtreeOne:
+		return slices.ContainsFunc(f.Mailboxes, func(top string) bool {
+			rest, ok := strings.CutPrefix(e.name, top)
+			if !ok || rest == "" {
+				return ok
+			}
+			return rest[0] == sep && (f.Kind == wire.FilterSubtree || strings.IndexByte(rest[1:], sep) < 0)
+		})
+	}
+	return false
+}
+
+// cmdESearch is ESEARCH. Mailboxes that are not there, or vanish meanwhile, have no match (§2.2).
+func (s *session) cmdESearch(c *command) error {
+	req, err := wire.ParseESearch(c.args)
+	if req == nil {
+		return err
+	}
+	o := searchReturn(req.Return, true)
+	only := !slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind != wire.FilterSelected })
+	switch {
+	case s.view == nil && (len(req.Sources) == 0 || slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind == wire.FilterSelected })):
+		return errNothingSelected
+	case !only && (o.Save || o.Update || numbersIn(req.Key) || savedIn(req.Key)):
+		return errOnlySelected
+	case err != nil:
+		return err
+	}
+	if o.Update && s.view.followed(c.tag) >= 0 {
+		return errTagReuse
+	}
+	names, err := s.sources(req.Sources)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.searchMailbox(c, name, req, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// savedIn tells whether "$" is among the keys.
+func savedIn(key wire.SearchKey) bool {
+	switch key := key.(type) {
+	case *wire.KeyNot:
+		return savedIn(key.Key)
+	case *wire.KeyOr:
+		return savedIn(key.A) || savedIn(key.B)
+	case *wire.KeyAnd:
+		return slices.ContainsFunc(key.Keys, savedIn)
+	case *wire.KeySet:
+		return key.Set.Saved
+	}
+	return false
+}
+
+// sources lists the mailboxes to search, each once: the selected one by the name that it has now.
+func (s *session) sources(filters []wire.MailboxFilter) (names []string, err error) {
+	selected := ""
+	if s.view != nil {
+		selected = s.view.box.Name()
+	}
+	if len(filters) == 0 {
+		return []string{selected}, nil
+	}
+	list, err := s.names()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list.all {
+		if e.exists && slices.ContainsFunc(filters, func(f wire.MailboxFilter) bool {
+			return f.Kind == wire.FilterSelected && e.name == selected || covers(&f, e, s.mail.Separator())
+		}) {
+			names = append(names, e.name)
+		}
+	}
+	return names, nil
+}
+
+// searchMailbox searches one mailbox and writes its answer.
+func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions) error {
+	if err := s.keepalive(); err != nil {
+		return err
+	}
+	mine := s.view != nil && s.view.box.Name() == name
+	if !mine {
+		box, err := s.openMailbox(name)
+		if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) || errors.Is(err, maildir.ErrGone) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		defer box.Release()
+		selected := s.view
+		s.view = newView(box, true)
+		s.view.firstRecent = box.FirstRecent()
+		defer func() { s.view = selected }()
+	}
+	pl, uids, err := s.find(&req.Search, o)
+	if err != nil {
+		return err
+	}
+	if len(uids) > 0 || o.Partial != nil && len(req.Sources) == 0 {
+		s.writeResults(c.tag, o, uids, pl, s.view.box)
+	}
+	if o.Update {
+		s.follow(c, req.Key, nil, sorted{uids: uids})
+	}
+	if o.Save {
+		s.saved = o.toSave(uids)
+	}
+	return nil
+}
+
+// writeResults writes the answer of one mailbox, which always has UIDs (§2.1).
+func (s *session) writeResults(tag string, o searchOptions, uids []uint32, pl *plan, box *maildir.Mailbox) {
+	if !(o.Min || o.Max || o.All || o.Count || o.Partial != nil) {
+		return
+	}
+	_, validity := box.Identity()
+	s.enc.Raw("* ESEARCH (TAG ").String(tag).Raw(" MAILBOX ").Mailbox(box.Name()).Raw(" UIDVALIDITY ").Number(int64(validity)).Raw(") UID")
+	var top maildir.ModSeq
+	if pl.modSeq {
+		top = o.highest(box, uids)
+	}
+	s.writeResult(o, uids, top)
+}
