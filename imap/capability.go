@@ -39,6 +39,7 @@ var capabilityTable = []capability{
 	{"ESEARCH", "RFC 4731", afterLogin},
 	{"SEARCHRES", "RFC 5182", afterLogin},
 	{"MULTISEARCH", "RFC 7377", afterLogin},
+	{"FILTERS", "RFC 5466", afterLogin},
 	{"PARTIAL", "RFC 9394", afterLogin},
 	{"UIDBATCHES", "RFC 10022", afterLogin},
 	{"INPROGRESS", "RFC 9585", afterLogin},

@@ -32,6 +32,7 @@ var parts = map[string]part{
 	"ESEARCH":               {words: []string{"SEARCH RETURN"}},
 	"SEARCHRES":             {words: []string{"SEARCH SAVE", "SEARCH $", "FETCH $", "STORE $", "COPY $", "MOVE $", "EXPUNGE $"}, needs: []string{"ESEARCH"}},
 	"MULTISEARCH":           {commands: []string{"ESEARCH"}, needs: []string{"ESEARCH"}},
+	"FILTERS":               {words: []string{"SEARCH FILTER"}, needs: []string{"METADATA-SERVER"}},
 	"PARTIAL":               {words: []string{"SEARCH PARTIAL", "FETCH PARTIAL"}, needs: []string{"ESEARCH"}},
 	"UIDBATCHES":            {commands: []string{"UIDBATCHES"}},
 	"INPROGRESS":            {},

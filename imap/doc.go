@@ -57,7 +57,7 @@
 //	thread*.go     THREAD
 //	context.go     searches whose results the client follows
 //	uidbatches.go  UIDBATCHES
-//	multisearch.go ESEARCH in many mailboxes
+//	multisearch.go ESEARCH in many mailboxes; filters.go: searches that are kept by name
 //	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name; urlauth.go: URLAUTH
 //	uidonly.go     UIDONLY
 //	store.go, copy.go, append.go, replace.go, expunge.go  the commands of these names

@@ -46,6 +46,11 @@ func (s *session) cmdESearch(c *command) error {
 	if req == nil {
 		return err
 	}
+	if err == nil {
+		if err := s.expandFilters(&req.Search); err != nil { // there may be numbers in them
+			return err
+		}
+	}
 	o := searchReturn(req.Return, true)
 	only := !slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind != wire.FilterSelected })
 	switch {

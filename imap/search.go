@@ -73,6 +73,9 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 
 // find plans and runs a search.
 func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, error) {
+	if err := s.expandFilters(req); err != nil {
+		return nil, nil, err
+	}
 	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
 		return nil, nil, bad("With UTF8=ACCEPT search strings are UTF-8")
 	}

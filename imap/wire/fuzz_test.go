@@ -121,7 +121,7 @@ func FuzzReader(f *testing.F) {
 		"a SEARCH OR (NOT SEEN) CHARSET", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
-		`a ESEARCH IN (mailboxes "x" subtree (y z) subtree-one "" selected) RETURN (MIN PARTIAL 1:2) NOT SEEN`, "a ESEARCH CHARSET UTF-8 UID 1",
+		`a ESEARCH IN (mailboxes "x" subtree (y z) subtree-one "" selected) RETURN (MIN PARTIAL 1:2) NOT SEEN`, "a ESEARCH CHARSET UTF-8 UID 1", "a SEARCH NOT FILTER x",
 		`a GETQUOTA "User quota"`, `a SETQUOTA "" (STORAGE 510 MESSAGE 9223372036854775807)`, "a SETQUOTA {3+}\r\nabc ()",
 		"a LANGUAGE", `a LANGUAGE * "de-IT" {2+}` + "\r\nen",
 		"a REPLACE 1 x (\\Seen) {3+}\r\nabc", "a UID REPLACE * {1+}\r\nx {3+}\r\nabc",

@@ -187,6 +187,8 @@ func printKey(key SearchKey) string {
 		return fmt.Sprint("MODSEQ ", k.N)
 	case *KeyObjectID:
 		return pick(k.Thread, "THREADID ", "EMAILID ") + k.ID
+	case *KeyFilter:
+		return "FILTER " + k.Name
 	case *KeySaveDateSupported:
 		return "SAVEDATESUPPORTED"
 	}

@@ -85,6 +85,8 @@ type (
 		Thread bool
 		ID     string
 	}
+	// KeyFilter stands for a search that is kept under a name (RFC 5466).
+	KeyFilter struct{ Name string }
 	// KeySaveDateSupported is SAVEDATESUPPORTED (RFC 8514).
 	KeySaveDateSupported struct{}
 )
@@ -122,3 +124,4 @@ func (*KeyAge) searchKey()               {}
 func (*KeyModSeq) searchKey()            {}
 func (*KeyObjectID) searchKey()          {}
 func (*KeySaveDateSupported) searchKey() {}
+func (*KeyFilter) searchKey()            {}

@@ -74,6 +74,18 @@ func (c *Search) keys(d *Decoder) bool {
 	}
 }
 
+// ParseFilter parses the value of a filter: a search-program (RFC 5466 §3.1).
+func ParseFilter(value string, depth int) (SearchKey, error) {
+	c, err := ParseSearch(NewDecoder([]byte(" "+value), depth))
+	if err != nil {
+		return nil, err
+	}
+	if c.Return.Present {
+		return nil, &SyntaxError{Text: "result options in a filter"}
+	}
+	return c.Key, nil
+}
+
 // searchReturn takes the list of result options; none means ALL (RFC 9051 §6.4.4).
 //
 //	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
@@ -257,9 +269,16 @@ var searchLeaves = map[string]func(*searchParser) SearchKey{
 	"MODSEQ":            (*searchParser).modSeq, // RFC 7162
 	"EMAILID":           objectIDKey(false),     // RFC 8474
 	"THREADID":          objectIDKey(true),
-	"UID":               func(p *searchParser) SearchKey { return p.uids() },
-	"UIDAFTER":          uidKey(func(n uint32) (first, last uint32) { return n + 1, maxUID }), // RFC 9738 §3.2
-	"UIDBEFORE":         uidKey(func(n uint32) (first, last uint32) { return 1, n - 1 }),
+	"FILTER": func(p *searchParser) SearchKey { // RFC 5466
+		var k KeyFilter
+		if !p.d.ExpectSP() || !p.d.ExpectAtom(&k.Name) || !p.d.expect(!strings.ContainsAny(k.Name, "/]"), "a filter's name without / and ]") {
+			return nil
+		}
+		return &k
+	},
+	"UID":       func(p *searchParser) SearchKey { return p.uids() },
+	"UIDAFTER":  uidKey(func(n uint32) (first, last uint32) { return n + 1, maxUID }), // RFC 9738 §3.2
+	"UIDBEFORE": uidKey(func(n uint32) (first, last uint32) { return 1, n - 1 }),
 }
 
 // flagKey is a key that is one word.

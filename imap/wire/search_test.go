@@ -50,6 +50,7 @@ func TestSearchKeys(t *testing.T) {
 		" SAVEDON 1-Feb-2026":             &KeyDate{DateSaved, On, day},
 		" SAVEDSINCE 1-Feb-2026":          &KeyDate{DateSaved, Since, day},
 		" SAVEDATESUPPORTED":              &KeySaveDateSupported{},
+		" filter on-the-road":             &KeyFilter{"on-the-road"},
 		" emailid Mab-_9":                 &KeyObjectID{ID: "Mab-_9"},
 		" THREADID T1 ":                   &KeyObjectID{Thread: true, ID: "T1"},
 		" MODSEQ 0":                       &KeyModSeq{},
