@@ -90,11 +90,17 @@ roost/imap/wire
 	golang.org/x/text                         charsets of SEARCH
 
 roost/index
+	roost/index/ranked                        words for SEARCH=FUZZY
 	roost/index/segment                       the inverted index
 	roost/maildir                             what mailboxes have
 	roost/maildir/message                     the text of a message
 	golang.org/x/sys                          lock of an index, priority of who fills it
 	golang.org/x/text                         normal forms
+
+roost/index/ranked
+	github.com/blevesearch/bleve              stems, the index of words, scores
+	github.com/blevesearch/bleve_index_api    the types between Bleve and its users
+	golang.org/x/text                         accents
 
 roost/index/segment
 	github.com/klauspost/compress             zstd of texts

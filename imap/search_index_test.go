@@ -83,7 +83,7 @@ func TestSearchPieces(t *testing.T) {
 // index is lost.
 func TestSearchWhileIndexing(t *testing.T) {
 	ts := newTestServer(t, nil)
-	x, err := index.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	x, err := index.Open(t.TempDir(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

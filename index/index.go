@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roost/index/ranked"
 	"roost/index/segment"
 	"roost/maildir"
 )
@@ -25,6 +26,8 @@ type Index struct {
 	log  *slog.Logger
 	lock *os.File
 
+	ranked *ranked.Index // nil: there is none
+
 	ready    chan struct{} // closed after the first pass of Follow
 	caughtUp sync.Once     // closes it
 
@@ -32,13 +35,17 @@ type Index struct {
 	segs  segment.Segments
 	boxes map[string]*box // by file name
 	clear int             // counts Clear, so that Follow notices
+	epoch uint64          // counts what is done to segs
 }
 
 // ErrInUse says that another process has the index open.
 var ErrInUse = errors.New("another process has this search index open")
 
-// Open opens the index in dir, which is made if it is not there. What cannot be read there is removed. Close it.
-func Open(dir string, log *slog.Logger) (*Index, error) {
+// rankedDir is the ranked index in the directory of an index.
+const rankedDir = "ranked"
+
+// Open opens the index in dir, which is made if it is not there, for mail in those languages (see ranked.New; with none, there is no ranked index). What cannot be read there is removed. Close it.
+func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -51,7 +58,13 @@ func Open(dir string, log *slog.Logger) (*Index, error) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
 	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}, ready: make(chan struct{})}
-	if err := x.load(); err != nil {
+	if len(languages) > 0 {
+		x.ranked, err = ranked.New(filepath.Join(dir, rankedDir), languages, log)
+	}
+	if err == nil {
+		err = x.load()
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}
@@ -104,7 +117,13 @@ func (x *Index) load() error {
 	return nil
 }
 
-// Wait waits until Follow has been through all mailboxes once, or ctx ends.
+// CheckLanguages says what is wrong with a list of languages for Open.
+func CheckLanguages(names []string) error { return ranked.CheckLanguages(names) }
+
+// Ranked tells whether there is a ranked index, and so a point in SEARCH=FUZZY.
+func (x *Index) Ranked() bool { return x != nil && x.ranked != nil }
+
+// Wait waits until Follow has been through all mailboxes once and the ranked index has caught up, or ctx ends.
 func (x *Index) Wait(ctx context.Context) {
 	select {
 	case <-x.ready:
@@ -124,7 +143,7 @@ func (x *Index) Close() error {
 	for _, s := range segs {
 		s.Release()
 	}
-	return x.lock.Close()
+	return errors.Join(x.ranked.Close(), x.lock.Close())
 }
 
 // box returns the box of that name.
@@ -151,6 +170,7 @@ func (x *Index) box(name string) *box {
 type Reader struct {
 	segs    segment.Segments
 	entries []entry
+	ranked  *ranked.Index
 }
 
 // Reader returns a reader for a mailbox; nil when nothing of it is indexed. Close it.
@@ -163,7 +183,7 @@ func (x *Index) Reader(m *maildir.Mailbox) *Reader {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	// The entries are no newer than the segments.
-	r := &Reader{segs: slices.Clone(x.segs), entries: b.entries}
+	r := &Reader{segs: slices.Clone(x.segs), entries: b.entries, ranked: x.ranked}
 	if len(r.entries) == 0 || len(r.segs) == 0 {
 		return nil
 	}
@@ -326,10 +346,14 @@ func (x *Index) Clear() {
 	segs := x.segs
 	x.segs, x.boxes = nil, map[string]*box{}
 	x.clear++
+	x.epoch++
 	x.mu.Unlock()
 	for _, s := range segs {
 		s.Remove()
 		s.Release()
+	}
+	if err := x.ranked.Clear(); err != nil {
+		x.log.Warn("cannot clear a ranked search index", "dir", x.dir, "cause", err)
 	}
 	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
 	for _, f := range files {

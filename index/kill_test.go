@@ -25,8 +25,6 @@ import (
 
 var long = flag.Bool("long", false, "run the long form of the tests")
 
-var quiet = slog.New(slog.DiscardHandler)
-
 // TestMain is also the process that is killed: with ROOST_INDEX_TEST it fills the index of a Maildir in little pieces, for ever.
 func TestMain(m *testing.M) {
 	slog.SetDefault(quiet) // of the mailboxes
@@ -43,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	x, err := Open(filepath.Join(dir, "search"), quiet)
+	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
 	if err != nil {
 		panic(err)
 	}
@@ -67,7 +65,7 @@ func wordsOf(i int) (own, shared string) {
 	return fmt.Sprintf("own%dword", i), fmt.Sprintf("shared%d", i%10)
 }
 
-func deliver(t *testing.T, dir string, n int) {
+func deliverWords(t *testing.T, dir string, n int) {
 	t.Helper()
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, "mail", sub), 0o700); err != nil {
@@ -96,7 +94,7 @@ func examine(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	defer box.Release()
-	x, err := Open(filepath.Join(dir, "search"), quiet)
+	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +144,7 @@ func TestKilled(t *testing.T) {
 		rounds = 300
 	}
 	dir := t.TempDir()
-	deliver(t, dir, 400)
+	deliverWords(t, dir, 400)
 	partly := 0
 	for range rounds {
 		cmd := exec.Command(os.Args[0])
@@ -167,7 +165,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := Open(filepath.Join(dir, "search"), quiet)
+	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +186,7 @@ func TestKilled(t *testing.T) {
 // TestFull: files that cannot grow end the work with an error, and leave an index that tells no lie.
 func TestFull(t *testing.T) {
 	dir := t.TempDir()
-	deliver(t, dir, 200)
+	deliverWords(t, dir, 200)
 	examine(t, dir) // UIDs are given
 	for _, limit := range []int{100, 3000} {
 		cmd := exec.Command(os.Args[0])
@@ -207,14 +205,14 @@ func TestFull(t *testing.T) {
 // TestDamaged flips octets of every file of an index: it is opened all the same, and tells no lie.
 func TestDamaged(t *testing.T) {
 	dir := t.TempDir()
-	deliver(t, dir, 300)
+	deliverWords(t, dir, 300)
 	store, err := maildir.OpenStore(mailIn(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	search := filepath.Join(dir, "search")
 	rebuild := func() {
-		x, err := Open(search, quiet)
+		x, err := Open(search, nil, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -220,6 +220,30 @@ func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte) (found, kn
 	return found, known && err == nil, err
 }
 
+// Texts returns the texts of a document, folded, those of its header and those of its body, as texts.go says: valid until the next use of r. ok is false when they are not
+// kept.
+func (r *TextReader) Texts(ss Segments, doc uint32) (header, body []byte, ok bool, err error) {
+	s := ss.Lookup(doc)
+	if s == nil {
+		return nil, nil, false, nil
+	}
+	err = Catch(func() error {
+		d, found := s.lookup(doc)
+		if !found {
+			return nil
+		}
+		text, err := s.read(d, r)
+		if err != nil || text == nil {
+			return err
+		}
+		if header, body, ok = bytes.Cut(text, []byte{bodies}); !ok {
+			return ErrDamaged
+		}
+		return nil
+	})
+	return header, body, ok && err == nil, err
+}
+
 // Catch calls fn and turns a fault of the memory it reads, which is how a mapped file tells that it was cut short or cannot be read, into an error.
 func Catch(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -73,6 +73,9 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 			problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Line: l.Line, Text: l.Text})
 		}
 	}
+	if err := serve.CheckSearch(c); err != nil {
+		problem("search.languages", "%v", err)
+	}
 	for _, err := range serve.CheckCapabilities(c) {
 		problem("capabilities.disable", "%v", err)
 	}

@@ -44,31 +44,31 @@ type indexPlaces struct {
 	State   string   `help:"With --maildir: the directory of Roost's own files." placeholder:"DIR"`
 }
 
-func (p *indexPlaces) find(std *streams) (places []serve.Place, memory int, err error) {
+func (p *indexPlaces) find(std *streams) (places []serve.Place, search config.Search, err error) {
 	if p.Maildir != "" {
 		if p.Config != "" || len(p.Users) > 0 {
-			return nil, 0, usageError("name --maildir, or a configuration and users, not both")
+			return nil, search, usageError("name --maildir, or a configuration and users, not both")
 		}
 		place, err := serve.PlaceOf(p.Maildir, p.State)
-		return []serve.Place{place}, 0, err
+		return []serve.Place{place}, config.Default().Search, err
 	}
 	c, err := load(p.Config)
 	if err != nil {
-		return nil, 0, err
+		return nil, search, err
 	}
 	places, err = serve.Places(c, newLog(std.err, config.Log{Level: "error", Format: "text"}))
 	if err != nil {
-		return nil, 0, err
+		return nil, search, err
 	}
 	for _, name := range p.Users {
 		if !slices.ContainsFunc(places, func(p serve.Place) bool { return p.User == name }) {
-			return nil, 0, fmt.Errorf("no user %q in %s; `roost user list` shows them", name, c.Auth.PasswdFile)
+			return nil, search, fmt.Errorf("no user %q in %s; `roost user list` shows them", name, c.Auth.PasswdFile)
 		}
 	}
 	if len(p.Users) > 0 {
 		places = slices.DeleteFunc(places, func(place serve.Place) bool { return !slices.Contains(p.Users, place.User) })
 	}
-	return places, int(c.Search.Memory), nil
+	return places, c.Search, nil
 }
 
 type indexStatusCmd struct{ indexPlaces }
@@ -106,7 +106,7 @@ func (c *indexStatusCmd) Run(std *streams) error {
 type indexRebuildCmd struct{ indexPlaces }
 
 func (c *indexRebuildCmd) Run(std *streams) error {
-	places, memory, err := c.find(std)
+	places, search, err := c.find(std)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 		}
 		var last index.Progress
 		bar := newBar(std, name)
-		err := p.Rebuild(ctx, memory, log, func(now index.Progress) {
+		err := p.Rebuild(ctx, int(search.Memory), search.Languages, log, func(now index.Progress) {
 			last = now
 			bar.show(now)
 		})

@@ -97,8 +97,9 @@ type Limits struct {
 
 // Search says how searches are made fast.
 type Search struct {
-	Enabled bool `toml:"enabled"` // there is a full-text index
-	Memory  Size `toml:"memory"`  // that filling it may take
+	Enabled   bool    `toml:"enabled"`   // there is a full-text index
+	Memory    Size    `toml:"memory"`    // that filling it may take
+	Languages Strings `toml:"languages"` // that mail is written in, for SEARCH=FUZZY; ISO 639-1
 }
 
 // Quota bounds what a user's mail may take; 0 is no bound.
@@ -147,7 +148,7 @@ func Default() *Config {
 			MetadataValue: 64 << 10, MetadataEntries: 100,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
-		Search:  Search{Enabled: true, Memory: 48 << 20},
+		Search:  Search{Enabled: true, Memory: 48 << 20, Languages: Strings{"en", "de", "fr", "es", "it", "nl", "pt"}},
 		Quota:   Quota{Set: Strings{}},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
 		Log:     Log{Level: "info", Format: "text"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"roost/imap"
+	"roost/index"
 	"roost/internal/auth"
 	"roost/internal/config"
 	"roost/internal/tlsconf"
@@ -91,6 +92,9 @@ func authOptions(c *config.Config, p *Plan, key []byte) auth.Options {
 	}
 }
 
+// CheckSearch tells what is wrong with search.languages.
+func CheckSearch(c *config.Config) error { return index.CheckLanguages(c.Search.Languages) }
+
 // CheckCapabilities tells what is wrong with capabilities.disable.
 func CheckCapabilities(c *config.Config) (errs []error) {
 	for _, name := range c.Capabilities.Disable {
@@ -105,6 +109,9 @@ func CheckCapabilities(c *config.Config) (errs []error) {
 func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 	if errs := CheckCapabilities(c); len(errs) > 0 {
 		return nil, fmt.Errorf("capabilities.disable: %w", errors.Join(errs...))
+	}
+	if err := CheckSearch(c); err != nil {
+		return nil, fmt.Errorf("search.languages: %w", err)
 	}
 	p, key, err := open(c, c.Mail.ServerState(), log)
 	if err != nil {
@@ -212,7 +219,8 @@ func singleOptions(root, state string) maildir.Options {
 }
 
 func (p *Plan) search() Search {
-	return Search{Enabled: p.Config.Search.Enabled, Memory: int(p.Config.Search.Memory)}
+	c := &p.Config.Search
+	return Search{Enabled: c.Enabled, Memory: int(c.Memory), Languages: c.Languages}
 }
 
 // users are all who have mail here.
