@@ -43,6 +43,7 @@ var capabilityTable = []capability{
 	{"PARTIAL", "RFC 9394", afterLogin},
 	{"UIDBATCHES", "RFC 10022", afterLogin},
 	{"INPROGRESS", "RFC 9585", afterLogin},
+	{"SEARCH=FUZZY", "RFC 6203", func(s *session) bool { return afterLogin(s) && s.fullText.Ranked() }},
 	{"SORT", "RFC 5256", afterLogin},
 	{"SORT=DISPLAY", "RFC 5957", afterLogin},
 	{"ESORT", "RFC 5267", afterLogin},

@@ -33,7 +33,7 @@ type searchContext struct {
 
 var errTagReuse = bad("Tag reuse")
 
-// follow begins to tell the client about changes of a search, unless there are too many already.
+// follow begins to tell the client about changes of a search, unless there are too many already, or a new message could change the scores of all.
 func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion, results sorted) {
 	v := s.view
 	held := 0
@@ -44,6 +44,10 @@ func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion
 				held += len(x.results.uids)
 			}
 		}
+	}
+	if slices.ContainsFunc(by, byRelevancy) {
+		s.writeNoUpdate(c.tag, "Relevancy is not followed")
+		return
 	}
 	if len(v.contexts) == maxContexts || held > maxSortedResults {
 		s.writeNoUpdate(c.tag, "Too many contexts")
@@ -80,6 +84,8 @@ func freeze(key wire.SearchKey, v *view, saved []uint32) wire.SearchKey {
 	switch key := key.(type) {
 	case *wire.KeyNot:
 		return &wire.KeyNot{Key: freeze(key.Key, v, saved)}
+	case *wire.KeyFuzzy:
+		return &wire.KeyFuzzy{Key: freeze(key.Key, v, saved)}
 	case *wire.KeyOr:
 		return &wire.KeyOr{A: freeze(key.A, v, saved), B: freeze(key.B, v, saved)}
 	case *wire.KeyAnd:
@@ -182,7 +188,7 @@ func (s *session) updateContext(x *searchContext, changed []uint32, old uint32) 
 	}
 	add := sorted{uids: fresh}
 	if x.by != nil {
-		if add, err = s.sortBy(fresh, x.by); err != nil {
+		if add, err = s.sortBy(fresh, x.by, nil); err != nil {
 			return err
 		}
 	}
@@ -201,7 +207,16 @@ func (s *session) matching(pl *plan, uids []uint32) ([]uint32, error) {
 		}
 		return uids, nil
 	}
-	return s.scan(pl, uids, scanAll)
+	if !pl.ranked {
+		return s.scan(pl, uids, scanAll)
+	}
+	defer pl.closeIndex()
+	open, sure, err := s.useIndex(pl, uids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.scan(pl, open, scanAll)
+	return mergeUIDs(found, sure), err
 }
 
 // removeFrom takes the results at those places, ascending, away, and says so.

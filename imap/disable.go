@@ -38,6 +38,7 @@ var parts = map[string]part{
 	"INPROGRESS":            {},
 	"CONTEXT=SEARCH":        {commands: []string{"CANCELUPDATE"}, words: []string{"SEARCH CONTEXT", "SEARCH UPDATE"}, needs: []string{"ESEARCH", "PARTIAL"}},
 	"CONTEXT=SORT":          {words: []string{"SORT CONTEXT", "SORT UPDATE"}, needs: []string{"ESORT", "CONTEXT=SEARCH"}},
+	"SEARCH=FUZZY":          {words: []string{"SEARCH FUZZY", "SEARCH RELEVANCY"}},
 	"SORT":                  {commands: []string{"SORT", "UID SORT"}},
 	"SORT=DISPLAY":          {words: []string{"SORT DISPLAYFROM", "SORT DISPLAYTO"}, needs: []string{"SORT"}},
 	"ESORT":                 {words: []string{"SORT RETURN"}, needs: []string{"SORT", "ESEARCH"}},

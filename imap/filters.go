@@ -52,6 +52,8 @@ func (f *filters) expand(key wire.SearchKey) (wire.SearchKey, error) {
 	switch k := key.(type) {
 	case *wire.KeyNot:
 		return each(&k.Key)
+	case *wire.KeyFuzzy:
+		return each(&k.Key)
 	case *wire.KeyOr:
 		return each(&k.A, &k.B)
 	case *wire.KeyAnd:

@@ -85,6 +85,8 @@ func savedIn(key wire.SearchKey) bool {
 		return savedIn(key.A) || savedIn(key.B)
 	case *wire.KeyAnd:
 		return slices.ContainsFunc(key.Keys, savedIn)
+	case *wire.KeyFuzzy:
+		return savedIn(key.Key)
 	case *wire.KeySet:
 		return key.Set.Saved
 	}
@@ -151,7 +153,7 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 
 // writeResults writes the answer of one mailbox, which always has UIDs (§2.1).
 func (s *session) writeResults(tag string, o searchOptions, uids []uint32, pl *plan, box *maildir.Mailbox) {
-	if !(o.Min || o.Max || o.All || o.Count || o.Partial != nil) {
+	if !(o.Min || o.Max || o.All || o.Count || o.Relevancy || o.Partial != nil) {
 		return
 	}
 	_, validity := box.Identity()
@@ -160,5 +162,5 @@ func (s *session) writeResults(tag string, o searchOptions, uids []uint32, pl *p
 	if pl.modSeq {
 		top = o.highest(box, uids)
 	}
-	s.writeResult(o, uids, top)
+	s.writeResult(o, uids, uids, top, pl)
 }

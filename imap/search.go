@@ -8,7 +8,8 @@ import (
 	"roost/imap/wire"
 )
 
-// SEARCH and UID SEARCH (RFC 9051 §6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), WITHIN (RFC 5032) and SAVEDATE (RFC 8514).
+// SEARCH and UID SEARCH (RFC 9051 §6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), WITHIN (RFC 5032) and SAVEDATE (RFC 8514);
+// FUZZY (RFC 6203) is in search_fuzzy.go.
 // search_plan.go plans, this file runs the plan over the candidates with search_work.go, search_result.go answers.
 
 const (
@@ -40,6 +41,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 	}
 	var pl *plan
 	var found sorted
+	o.scored = o.Relevancy || slices.ContainsFunc(by, byRelevancy)
 	if err == nil {
 		if by != nil {
 			s.progress.upTo = percent / 2
@@ -51,7 +53,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		c.lowest = pl.lowest
 	}
 	if err == nil && by != nil {
-		found, err = s.sortBy(found.uids, by)
+		found, err = s.sortBy(found.uids, by, pl.relevance)
 	}
 	if err != nil {
 		if o.Save && !isBad(err) {
@@ -59,7 +61,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		}
 		return err
 	}
-	s.writeSearch(c, o, found.uids, pl.modSeq)
+	s.writeSearch(c, o, found.uids, pl)
 	if o.Update && c.lowest != 0 {
 		s.writeNoUpdate(c.tag, "Not all messages were searched")
 	} else if o.Update {
@@ -107,13 +109,18 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 		return cands, nil
 	}
 	defer pl.closeIndex()
+	pl.scored = ret.scored
 	open, sure, err := s.useIndex(pl, cands)
 	if err != nil {
 		return nil, err
 	}
-	if ret.whole() || ret.sorted || ret.Partial != nil || ret.Update {
+	if ret.whole() || ret.sorted || ret.scored || ret.Partial != nil || ret.Update {
 		found, err := s.scan(pl, open, scanAll)
-		return mergeUIDs(found, sure), err
+		found = mergeUIDs(found, sure)
+		if err == nil && ret.scored {
+			pl.score(found)
+		}
+		return found, err
 	}
 	cands = mergeUIDs(open, sure)
 	switch {

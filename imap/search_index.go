@@ -27,29 +27,34 @@ var whereFields = map[string]index.Where{
 
 // indexed is what the index says to one search.
 type indexed struct {
-	r    *index.Reader
-	hits []*index.Hits // by leaf, nil where it was not asked
+	r     *index.Reader
+	hits  []*index.Hits // by leaf, nil where it was not asked
+	ranks []index.Ranks // likewise, of leaves that are ranked
 }
 
 // useIndex asks the index and returns those candidates that it cannot rule out, and those that it is sure of. closeIndex ends its use.
 func (s *session) useIndex(pl *plan, cands []uint32) (open, sure []uint32, err error) {
 	var asking []int
 	for i := range pl.leaves {
-		if pl.leaves[i].ask != nil {
+		if pl.leaves[i].ask != nil || pl.leaves[i].rank != nil {
 			asking = append(asking, i)
 		}
 	}
-	if len(asking) == 0 || len(cands) < indexWorth {
+	if len(asking) == 0 || len(cands) < indexWorth && !pl.ranked {
 		return cands, nil, nil
 	}
 	r := s.fullText.Reader(s.view.box)
 	if r == nil {
 		return cands, nil, nil
 	}
-	x := &indexed{r: r, hits: make([]*index.Hits, len(pl.leaves))}
+	x := &indexed{r: r, hits: make([]*index.Hits, len(pl.leaves)), ranks: make([]index.Ranks, len(pl.leaves))}
 	upTo := s.progress.upTo
 	s.progress.upTo /= 2 // the messages that it cannot decide are the other half
 	err = s.inspect(pl, len(asking), true, func(p *probe, i int) bool {
+		if a := pl.leaves[asking[i]].rank; a != nil {
+			x.ranks[asking[i]], p.err = r.Rank(p.ctx, a.where, a.needle)
+			return p.err == nil
+		}
 		a := pl.leaves[asking[i]].ask
 		hits, err := r.Find(p.ctx, a.where, a.needle)
 		if err != nil {
@@ -81,7 +86,7 @@ func (s *session) useIndex(pl *plan, cands []uint32) (open, sure []uint32, err e
 		}
 	})
 	sure = present(sure, s.view.box.UIDs())
-	if len(open) == 0 {
+	if len(open) == 0 && !pl.scored {
 		r.Close()
 		return nil, sure, nil
 	}
@@ -138,6 +143,10 @@ func (x *indexed) decide(n *node, doc uint32) tri {
 }
 
 func (x *indexed) leaf(i int, doc uint32) tri {
+	if x.ranks[i] != nil {
+		_, ok := x.ranks[i].Of(doc)
+		return truth(ok)
+	}
 	if x.hits[i] == nil {
 		return unknown
 	}

@@ -84,6 +84,7 @@ type leaf struct {
 	set      uidSet             // of a set leaf
 	text     *textLeaf          // of BODY and TEXT
 	ask      *ask               // what the full-text index may know
+	rank     *ask               // what it asks the ranked index, which alone can decide it
 }
 
 // textLeaf looks for needle in the body, and in all header fields too (TEXT).
@@ -104,6 +105,11 @@ type plan struct {
 	lowest uint32 // the first of them, when there were more
 	fixed  bool   // what a message is asked never changes: no flags, no MODSEQ, no age
 	index  *indexed
+
+	loose     bool // what is planned now is in a FUZZY
+	ranked    bool // there are leaves that only the ranked index knows
+	scored    bool // relevance is wanted
+	relevance relevance
 
 	view  *view
 	saved []uint32
@@ -221,20 +227,32 @@ func (pl *plan) build(key wire.SearchKey, neg bool) (*node, error) {
 	switch key := key.(type) {
 	case *wire.KeyNot:
 		return pl.build(key.Key, !neg)
+	case *wire.KeyFuzzy:
+		defer func(was bool) { pl.loose = was }(pl.loose)
+		pl.loose = true
+		return pl.build(key.Key, neg)
 	case *wire.KeyAnd:
 		return pl.buildGroup(opAnd, key.Keys, neg)
 	case *wire.KeyOr:
 		return pl.buildGroup(opOr, []wire.SearchKey{key.A, key.B}, neg)
 	}
 	n, err := pl.buildLeaf(key)
+	if r := pl.rankedNode(key); r != nil && err == nil {
+		return alternatives(n, r, neg), nil
+	}
 	if err != nil || !neg {
 		return n, err
 	}
+	return inverse(n), nil
+}
+
+// inverse is a leaf or constant of the opposite meaning.
+func inverse(n *node) *node {
 	if n.op == opConst {
-		return constant(n.value == not), nil
+		return constant(n.value == not)
 	}
 	n.not = !n.not
-	return n, nil
+	return n
 }
 
 // buildGroup is De Morgan: a negated AND is the OR of its negated children.

@@ -12,6 +12,7 @@ import (
 type searchOptions struct {
 	wire.SearchReturn
 	extended bool // the answer is ESEARCH
+	scored   bool // relevancy is asked for, or sorted by
 	sorted   bool // results are in another order than that of the mailbox, and MIN and MAX are the first and the last (RFC 5267 §3.1)
 }
 
@@ -72,9 +73,9 @@ func (o searchOptions) highest(box *maildir.Mailbox, uids []uint32) (top maildir
 }
 
 // writeSearch writes the untagged answer to SEARCH or SORT.
-func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq bool) {
+func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, pl *plan) {
 	var top maildir.ModSeq
-	if modSeq {
+	if pl.modSeq {
 		top = o.highest(s.view.box, uids)
 	}
 	nums := uids
@@ -97,18 +98,18 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, modSeq
 		s.enc.CRLF()
 		return
 	}
-	if !(o.Min || o.Max || o.All || o.Count || o.Partial != nil) {
+	if !(o.Min || o.Max || o.All || o.Count || o.Relevancy || o.Partial != nil) {
 		return // RFC 5182 §2.1: SAVE alone has no untagged answer, nor has UPDATE
 	}
 	s.enc.Raw("* ESEARCH (TAG ").String(c.tag).Raw(")")
 	if c.isUID() {
 		s.enc.Raw(" UID")
 	}
-	s.writeResult(o, nums, top)
+	s.writeResult(o, uids, nums, top, pl)
 }
 
-// writeResult writes what ESEARCH says of results, and ends the line.
-func (s *session) writeResult(o searchOptions, nums []uint32, top maildir.ModSeq) {
+// writeResult writes what ESEARCH says of results, which the client knows by these numbers, and ends the line.
+func (s *session) writeResult(o searchOptions, uids, nums []uint32, top maildir.ModSeq, pl *plan) {
 	if len(nums) > 0 {
 		if o.Min {
 			s.enc.Raw(" MIN ").Number(int64(nums[0]))
@@ -125,6 +126,9 @@ func (s *session) writeResult(o searchOptions, nums []uint32, top maildir.ModSeq
 	}
 	if o.Count {
 		s.enc.Raw(" COUNT ").Number(int64(len(nums)))
+	}
+	if o.Relevancy {
+		s.writeScores(pl, o.reported(uids))
 	}
 	if top != 0 {
 		s.enc.Raw(" MODSEQ ").Number(int64(top))

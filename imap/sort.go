@@ -70,6 +70,9 @@ var sortKeys = map[wire.SortKey]sortKey{
 		base, _ := baseSubject(message.DecodeText(e.Subject))
 		return sortText(base), true
 	}},
+	wire.SortRelevancy: {false, func(p *probe, _ *message.Envelope) (sortValue, bool) {
+		return sortValue{num: -int64(math.Float32bits(p.pl.relevance[p.rec.UID]))}, true // of scores, none negative, the highest first (RFC 6203 §6)
+	}},
 	wire.SortFrom:        {true, addressKey(func(e *message.Envelope) []byte { return e.From.Mailbox })},
 	wire.SortTo:          {true, addressKey(func(e *message.Envelope) []byte { return e.To.Mailbox })},
 	wire.SortCc:          {true, addressKey(func(e *message.Envelope) []byte { return e.Cc.Mailbox })},
@@ -136,9 +139,12 @@ type sorted struct {
 	values []sortValue
 }
 
-// sortBy returns the messages, given ascending, in the order of the criteria; those that are gone are left out. Ties are in the order of the
+// byRelevancy tells whether a criterion is the relevancy.
+func byRelevancy(c wire.SortCriterion) bool { return c.Key == wire.SortRelevancy }
+
+// sortBy returns the messages, given ascending, in the order of the criteria, of which relevancy is as found; those that are gone are left out. Ties are in the order of the
 // mailbox, whatever is reversed.
-func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) (sorted, error) {
+func (s *session) sortBy(uids []uint32, by []wire.SortCriterion, found relevance) (sorted, error) {
 	keys := make([]sortKey, len(by))
 	envelope := false
 	for i, c := range by {
@@ -146,7 +152,7 @@ func (s *session) sortBy(uids []uint32, by []wire.SortCriterion) (sorted, error)
 		envelope = envelope || keys[i].envelope
 	}
 	chunks := make([]sorted, (len(uids)+sortChunk-1)/sortChunk)
-	err := s.inspect(&plan{}, len(chunks), true, func(p *probe, i int) bool {
+	err := s.inspect(&plan{relevance: found}, len(chunks), true, func(p *probe, i int) bool {
 		p.level = levelParse
 		recs := p.records(uids[i*sortChunk : min(len(uids), (i+1)*sortChunk)])
 		row := sorted{make([]uint32, 0, len(recs)), make([]sortValue, 0, len(recs)*len(by))}

@@ -103,7 +103,7 @@ func TestSortOracle(t *testing.T) {
 			}
 			return 0
 		})
-		got, err := s.sortBy(uids, by)
+		got, err := s.sortBy(uids, by, nil)
 		if err != nil || len(got.uids) != len(want) {
 			t.Fatal(len(got.uids), err)
 		}
@@ -135,7 +135,7 @@ func TestSortGone(t *testing.T) {
 	if _, err := box.Expunge(t.Context(), []uint32{2}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.sortBy([]uint32{1, 2, 3}, []wire.SortCriterion{{Key: wire.SortSubject, Reverse: true}})
+	got, err := s.sortBy([]uint32{1, 2, 3}, []wire.SortCriterion{{Key: wire.SortSubject, Reverse: true}}, nil)
 	if err != nil || !slices.Equal(got.uids, []uint32{3, 1}) {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -47,6 +47,8 @@ func numbersIn(key wire.SearchKey) bool {
 	switch key := key.(type) {
 	case *wire.KeyNot:
 		return numbersIn(key.Key)
+	case *wire.KeyFuzzy:
+		return numbersIn(key.Key)
 	case *wire.KeyOr:
 		return numbersIn(key.A) || numbersIn(key.B)
 	case *wire.KeyAnd:

@@ -162,11 +162,8 @@ func (r Ranks) Of(doc uint32) (score float32, ok bool) {
 // same, see package ranked. The error is that of ctx: a ranked index that cannot be read is one that has nothing.
 func (r *Reader) Rank(ctx context.Context, where Where, n Needle) (Ranks, error) {
 	fields := rankedWhere[where]
-	if len(fields) == 0 || r.ranked == nil {
-		return nil, nil
-	}
 	hits, err := r.ranked.Find(ctx, n.folded, fields...)
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	out := make(Ranks, len(hits))

@@ -28,7 +28,7 @@ func ParseESearch(d *Decoder) (*ESearch, error) {
 	if d.Keyword("CHARSET") && (!d.ExpectSP() || !c.charset(d)) {
 		return nil, d.Err()
 	}
-	return searched(d, &c, c.keys(d))
+	return searched(d, &c, c.keys(d) && c.scored(d, c.Return.Relevancy))
 }
 
 // sources takes what is searched. No scope option has been defined yet.

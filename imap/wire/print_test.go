@@ -107,7 +107,7 @@ func printReturn(r SearchReturn) string {
 	for _, o := range []struct {
 		word string
 		set  bool
-	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}, {"CONTEXT", r.Context}, {"UPDATE", r.Update}} {
+	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}, {"CONTEXT", r.Context}, {"UPDATE", r.Update}, {"RELEVANCY", r.Relevancy}} {
 		if o.set {
 			words = append(words, o.word)
 		}
@@ -163,6 +163,8 @@ func printKey(key SearchKey) string {
 		return "OR " + printKey(k.A) + " " + printKey(k.B)
 	case *KeyNot:
 		return "NOT " + printKey(k.Key)
+	case *KeyFuzzy:
+		return "FUZZY " + printKey(k.Key)
 	case *KeySet:
 		return pick(k.UID, "UID ", "") + printSet(k.Set)
 	case *KeyFlag:

@@ -9,13 +9,15 @@ type Search struct {
 	Return  SearchReturn
 	Charset string // upper case; empty when absent
 	Key     SearchKey
+	fuzzy   bool // a KeyFuzzy is in Key
 }
 
-// SearchReturn is RETURN (...) (RFC 4731, RFC 5182, RFC 5267, RFC 9394).
+// SearchReturn is RETURN (...) (RFC 4731, RFC 5182, RFC 5267, RFC 6203, RFC 9394).
 type SearchReturn struct {
 	Present                    bool // RETURN was given; with no option inside, All is set
 	Min, Max, All, Count, Save bool
 	Context, Update            bool
+	Relevancy                  bool       // only when the search has a KeyFuzzy
 	Partial                    *PageRange // nil when absent, never with All
 }
 
@@ -44,6 +46,8 @@ type (
 	KeyOr struct{ A, B SearchKey }
 	// KeyNot negates.
 	KeyNot struct{ Key SearchKey }
+	// KeyFuzzy holds when its child does, taken less strictly (RFC 6203 §3).
+	KeyFuzzy struct{ Key SearchKey }
 	// KeySet is a sequence set, or a UID set when UID is set.
 	KeySet struct {
 		UID bool
@@ -114,6 +118,7 @@ const (
 func (*KeyAnd) searchKey()               {}
 func (*KeyOr) searchKey()                {}
 func (*KeyNot) searchKey()               {}
+func (*KeyFuzzy) searchKey()             {}
 func (*KeySet) searchKey()               {}
 func (*KeyFlag) searchKey()              {}
 func (*KeyHeader) searchKey()            {}

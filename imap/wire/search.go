@@ -19,7 +19,7 @@ func ParseSearch(d *Decoder) (*Search, error) {
 	if d.Keyword("CHARSET") && (!d.ExpectSP() || !c.charset(d)) {
 		return nil, d.Err()
 	}
-	return searched(d, &c, c.keys(d))
+	return searched(d, &c, c.keys(d) && c.scored(d, c.Return.Relevancy))
 }
 
 // searched returns v, also when all that is wrong is the charset.
@@ -56,7 +56,7 @@ func (c *Search) keys(d *Decoder) bool {
 		d.err = &CharsetError{Charset: c.Charset}
 		return false
 	}
-	p := searchParser{d, convert}
+	p := searchParser{d: d, convert: convert}
 	var keys []SearchKey
 	for {
 		key := p.key()
@@ -65,7 +65,7 @@ func (c *Search) keys(d *Decoder) bool {
 		}
 		keys = append(keys, key)
 		if d.End() {
-			c.Key = and(keys)
+			c.Key, c.fuzzy = and(keys), p.fuzzy
 			return true
 		}
 		if !d.ExpectSP() {
@@ -86,11 +86,17 @@ func ParseFilter(value string, depth int) (SearchKey, error) {
 	return c.Key, nil
 }
 
+// scored fails when relevancy is asked for and nothing has any (RFC 6203 §4, §6).
+func (c *Search) scored(d *Decoder, asked bool) bool {
+	return d.expect(!asked || c.fuzzy, "FUZZY with RELEVANCY")
+}
+
 // searchReturn takes the list of result options; none means ALL (RFC 9051 §6.4.4).
 //
 //	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
 //	                  / "CONTEXT" / "UPDATE"              ; RFC 5267 §5
 //	                  / "PARTIAL" SP partial-range        ; RFC 9394 §4
+//	                  / "RELEVANCY"                       ; RFC 6203 §7
 func searchReturn(d *Decoder, r *SearchReturn) bool {
 	r.Present = true
 	r.All = true
@@ -118,6 +124,8 @@ func searchReturn(d *Decoder, r *SearchReturn) bool {
 			r.Context = true
 		case "UPDATE":
 			r.Update = true
+		case "RELEVANCY":
+			r.Relevancy = true
 		case "PARTIAL":
 			if r.Partial != nil || !d.ExpectSP() {
 				return d.Fail("PARTIAL twice")
@@ -143,11 +151,13 @@ func and(keys []SearchKey) SearchKey {
 type searchParser struct {
 	d       *Decoder
 	convert converter
+	fuzzy   bool // there was a FUZZY
 }
 
 // key takes one search key.
 //
 //	search-key = "ALL" / … / sequence-set / "(" search-key *(SP search-key) ")" / "NOT" SP search-key / "OR" SP search-key SP search-key
+//	           / "FUZZY" SP search-key                 ; RFC 6203 §7
 func (p *searchParser) key() SearchKey {
 	d := p.d
 	if !d.enter() {
@@ -169,6 +179,14 @@ func (p *searchParser) key() SearchKey {
 		if d.ExpectSP() {
 			if key := p.key(); key != nil {
 				return &KeyNot{Key: key}
+			}
+		}
+		return nil
+	case "FUZZY":
+		p.fuzzy = true
+		if d.ExpectSP() {
+			if key := p.key(); key != nil {
+				return &KeyFuzzy{Key: key}
 			}
 		}
 		return nil

@@ -28,6 +28,7 @@ const (
 	SortTo
 	SortDisplayFrom
 	SortDisplayTo
+	SortRelevancy // only when the search has a KeyFuzzy
 )
 
 // sortKeys are the words for them.
@@ -41,6 +42,7 @@ var sortKeys = map[string]SortKey{
 	"TO":          SortTo,
 	"DISPLAYFROM": SortDisplayFrom, // RFC 5957, like the next one
 	"DISPLAYTO":   SortDisplayTo,
+	"RELEVANCY":   SortRelevancy, // RFC 6203 §6
 }
 
 // ParseSort parses SORT and UID SORT. A key that is named again decides nothing any more and is left out. About errors see ParseSearch.
@@ -68,7 +70,8 @@ func ParseSort(d *Decoder) (*Sort, error) {
 			c.Criteria = append(c.Criteria, SortCriterion{key, reverse})
 		}
 		return true
-	}) && d.ExpectSP() && c.charset(d) && c.keys(d)
+	}) && d.ExpectSP() && c.charset(d) && c.keys(d) &&
+		c.scored(d, c.Return.Relevancy || slices.ContainsFunc(c.Criteria, func(s SortCriterion) bool { return s.Key == SortRelevancy }))
 	return searched(d, &c, ok)
 }
 

@@ -37,7 +37,7 @@ type Hit struct {
 // join others in some language need not be there when there are others; what is not kept as a word counts for nothing. Hits come in any order,
 // each document once. The error is that of ctx, or says that the index is damaged, in which case it is made anew.
 func (x *Index) Find(ctx context.Context, needle []byte, in ...Field) (hits []Hit, err error) {
-	if x == nil {
+	if x == nil || len(in) == 0 {
 		return nil, nil
 	}
 	x.mu.RLock()
