@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/index"
 	"roost/internal/tlsconf"
 	"roost/maildir"
 )
@@ -391,6 +392,21 @@ var actions = map[string]func(p *player, args []string){
 		p.opts = append(p.opts, func(o *Options) {
 			o.Auth = testAuth{extra: map[string]map[string]string{args[0]: {submissionField: "yes"}}}
 		})
+	},
+	// @index: "user" has a full-text index of what was delivered, with a ranked one; said again, it learns what came meanwhile.
+	"index": func(p *player, _ []string) {
+		ts := p.server()
+		if ts.fullText == nil {
+			x, err := index.Open(p.t.TempDir(), []string{"en", "de"}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			p.t.Cleanup(func() { x.Close() })
+			ts.fullText = x
+		}
+		if err := ts.fullText.Update(p.t.Context(), index.Follower{Store: ts.store}); err != nil {
+			p.t.Fatal(err)
+		}
 	},
 	// @limit append 100: a limit other than the default.
 	"limit": func(p *player, args []string) {

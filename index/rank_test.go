@@ -314,6 +314,9 @@ type mailMaker struct {
 	zipf  *rand.Zipf
 }
 
+var joining = strings.Fields("the of and to in a is that for it with as was be by on not he i this are or his from at which but have an had they you were " +
+	"their one all we can her has there been if more when will would who so no")
+
 func newMail() *mailMaker {
 	m := &mailMaker{rnd: rand.New(rand.NewPCG(1, 2))}
 	const letters = "etaoinshrdlcumwfgypbvkjxqz"
@@ -361,7 +364,11 @@ func (m *mailMaker) message() string {
 		case 1:
 			fmt.Fprintf(&b, "%d.%02d", m.rnd.IntN(10000), m.rnd.IntN(100))
 		default:
-			b.WriteString(m.words[m.zipf.Uint64()])
+			if m.rnd.IntN(100) < 42 { // as much of English text is words that join others
+				b.WriteString(joining[min(m.rnd.IntN(len(joining)), m.rnd.IntN(len(joining)))])
+			} else {
+				b.WriteString(m.words[m.zipf.Uint64()])
+			}
 		}
 		b.WriteString([]string{" ", " ", " ", " ", ", ", ". ", "\r\n"}[m.rnd.IntN(7)])
 	}

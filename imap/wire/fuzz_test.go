@@ -118,7 +118,7 @@ func FuzzReader(f *testing.F) {
 	for _, s := range []string{
 		"a NOOP", "a LOGIN {3}\r\njoe x", "a LOGIN {3+}\r\njoe {1+}\r\nx", "a APPEND x (\\Seen) {3+}\r\nabc {2+}\r\nde", "a APPEND {1+}\r\nx UTF8 (~{3+}\r\nabc)",
 		"a X {5000+}\r\n", "a X {2147483648999}", "a X {99999999999999999999+}", "{-1}", "a X {}", "\x00", "\r\r\n", "((((", "\x16\x03\x01", "a uid fetch 1:* (UID)",
-		"a SEARCH OR (NOT SEEN) CHARSET", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
+		"a SEARCH OR (NOT SEEN) CHARSET", "a SEARCH RETURN (RELEVANCY) NOT FUZZY (TEXT x SEEN)", "a LIST (SUBSCRIBED) \"\" (a b) RETURN (STATUS (X))", "GET / HTTP/1.1\r\n\r\n", "a STORE 1 +FLAGS (a)", "a ID (\"a\" NIL)", "a COMPRESS DEFLATE", `a LIST "" * RETURN (METADATA (/shared/comment))`,
 		"a APPEND x CATENATE (URL \"/y/;UID=1\" TEXT {3+}\r\nabc URL {1+}\r\nu UTF8 (~{1+}\r\na)) {1+}\r\nb",
 		`a GENURLAUTH "imap://u@h/x/;UID=1;URLAUTH=authuser" INTERNAL`, `a URLFETCH ("x" BODYPARTSTRUCTURE BINARY) y`, "a RESETKEY x INTERNAL",
 		`a ESEARCH IN (mailboxes "x" subtree (y z) subtree-one "" selected) RETURN (MIN PARTIAL 1:2) NOT SEEN`, "a ESEARCH CHARSET UTF-8 UID 1", "a SEARCH NOT FILTER x",

@@ -99,6 +99,8 @@ func TestSearchOptions(t *testing.T) {
 		" RETURN (PARTIAL 1:500) ALL":                         {Return: SearchReturn{Present: true, Partial: &PageRange{1, 500, false}}, Key: all},
 		" RETURN (SAVE partial -400:-1 MIN) ALL":              {Return: SearchReturn{Present: true, Min: true, Save: true, Partial: &PageRange{400, 1, true}}, Key: all},
 		" RETURN (SAVE) CHARSET utf-8 ALL":                    {Return: SearchReturn{Present: true, Save: true}, Charset: "UTF-8", Key: all},
+		" RETURN (RELEVANCY ALL) FUZZY TEXT Helo":             {Return: SearchReturn{Present: true, All: true, Relevancy: true}, Key: &KeyFuzzy{&KeyText{true, "Helo"}}, fuzzy: true},
+		" NOT fuzzy (SEEN FUZZY DRAFT)":                       {Key: &KeyNot{&KeyFuzzy{and([]SearchKey{&KeyFlag{`\Seen`, true}, &KeyFuzzy{&KeyFlag{`\Draft`, true}}})}}, fuzzy: true},
 		" CHARSET US-ASCII ALL":                               {Charset: "US-ASCII", Key: all},
 		" CHARSET \"UTF-8\" TEXT {2}\r\né":                    {Charset: "UTF-8", Key: &KeyText{true, "é"}},
 		" CHARSET iso-8859-1 TEXT {1}\r\n\xe9":                {Charset: "ISO-8859-1", Key: &KeyText{true, "é"}},
@@ -122,7 +124,7 @@ func TestSearchOptions(t *testing.T) {
 }
 
 func TestSearchRefuses(t *testing.T) {
-	refuses(t, ParseSearch, " X", " NOT", " NOT ", " OR SEEN", " OR SEEN ", " OR", " ()", " (SEEN", " SEEN)", " (SEEN))", " SEEN,DRAFT", " (SEEN)(DRAFT)",
+	refuses(t, ParseSearch, " FUZZY", " FUZZY ", " FUZZYSEEN", " RETURN (RELEVANCY) SEEN", " RETURN (RELEVANCY) TEXT FUZZY", " X", " NOT", " NOT ", " OR SEEN", " OR SEEN ", " OR", " ()", " (SEEN", " SEEN)", " (SEEN))", " SEEN,DRAFT", " (SEEN)(DRAFT)",
 		` KEYWORD "x"`, ` KEYWORD \Seen`, " KEYWORD (x)", " KEYWORD {1}\r\nx", " KEYWORD a]", " KEYWORD", // a non-atom keyword is BAD
 		" FROM", " FROM ", " HEADER a", " HEADER a ", " BEFORE", " BEFORE x", " BEFORE 31-Feb-2026", " LARGER", " LARGER -1", " LARGER x", " SMALLER 9223372036854775808",
 		" OLDER 0", " OLDER 4294967296", " UID", " UID x", " UID 0", " 0", " 1,", " TEXT {3}\r\nab", ` TEXT "a`, " TEXT {1}\r\n\x00", " EMAILID", " EMAILID ", " THREADID a.b", " EMAILID "+strings.Repeat("x", 256), " MODSEQ", " MODSEQ x", ` MODSEQ "/flags/a" 1`, " MODSEQ 9223372036854775808")
@@ -130,7 +132,7 @@ func TestSearchRefuses(t *testing.T) {
 
 // 100,000 of anything that nests is refused at the depth limit, without reading on.
 func TestSearchDepth(t *testing.T) {
-	for _, word := range []string{"NOT ", "(", "OR SEEN ", "OR (", "NOT (", "OR "} {
+	for _, word := range []string{"NOT ", "FUZZY ", "(", "OR SEEN ", "OR (", "NOT (", "OR "} {
 		refuses(t, ParseSearch, " "+strings.Repeat(word, 100000)+"SEEN")
 	}
 	for _, tt := range []struct {

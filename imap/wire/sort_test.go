@@ -21,7 +21,12 @@ func TestParseSort(t *testing.T) {
 		" RETURN (MIN SAVE) (DATE) UTF-8 ALL": {search(SearchReturn{Present: true, Min: true, Save: true}, "UTF-8"),
 			[]SortCriterion{{SortDate, false}}},
 	})
-	refuses(t, ParseSort, "", " ", " ()", " () UTF-8 ALL", " (DATE)", " (DATE) ", " (DATE) UTF-8", " (DATE) UTF-8 ", " (DATE) ALL", " DATE UTF-8 ALL",
+	accepts(t, ParseSort, map[string]*Sort{
+		" RETURN (PARTIAL 1:10) (RELEVANCY reverse date) UTF-8 FUZZY TEXT World": {
+			Search{Return: SearchReturn{Present: true, Partial: &PageRange{1, 10, false}}, Charset: "UTF-8", Key: &KeyFuzzy{&KeyText{true, "World"}}, fuzzy: true},
+			[]SortCriterion{{SortRelevancy, false}, {SortDate, true}}},
+	})
+	refuses(t, ParseSort, " (RELEVANCY) UTF-8 TEXT World", " RETURN (RELEVANCY) (DATE) UTF-8 ALL", "", " ", " ()", " () UTF-8 ALL", " (DATE)", " (DATE) ", " (DATE) UTF-8", " (DATE) UTF-8 ", " (DATE) ALL", " DATE UTF-8 ALL",
 		" (REVERSE) UTF-8 ALL", " (REVERSE REVERSE DATE) UTF-8 ALL", " (BCC) UTF-8 ALL", " (DATE)UTF-8 ALL", " RETURN (DATE) UTF-8 ALL",
 		" RETURN () UTF-8 ALL", " (DATE) UTF-8 ALL)", " (DATE (SIZE)) UTF-8 ALL", ` ("DATE") UTF-8 ALL`)
 	c, err := ParseSort(decode(" RETURN (SAVE) (DATE) X-KLINGON ALL"))
@@ -33,7 +38,7 @@ func TestParseSort(t *testing.T) {
 
 func FuzzSort(f *testing.F) {
 	for _, s := range []string{
-		" (SUBJECT REVERSE DATE) UTF-8 ALL", " RETURN (MIN COUNT SAVE) (ARRIVAL CC FROM SIZE TO DISPLAYTO REVERSE DISPLAYFROM) US-ASCII OR SEEN $", " RETURN () (DATE) \"koi8-r\" TEXT \"\xc1\"",
+		" (SUBJECT REVERSE DATE) UTF-8 ALL", " RETURN (MIN COUNT SAVE) (ARRIVAL CC FROM SIZE TO DISPLAYTO REVERSE DISPLAYFROM) US-ASCII OR SEEN $", " RETURN () (DATE) \"koi8-r\" TEXT \"\xc1\"", " RETURN (RELEVANCY ALL) (RELEVANCY) UTF-8 FUZZY TEXT Helo",
 	} {
 		f.Add(s)
 	}

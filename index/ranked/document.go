@@ -55,8 +55,9 @@ type Document struct {
 const (
 	// MaxText is how much of a text is looked at, in octets: who writes more repeats words.
 	MaxText = 256 << 10
-	// maxTerms is how many different terms a document has.
-	maxTerms = 4000
+	// A document has at most fewTerms different terms, and one more for every perTerm octets: a fifth more than prose, which says new words less and less, and
+	// a bound on what lists and tables take, the first words of which say what they are. maxTerms is the end of it.
+	fewTerms, perTerm, maxTerms = 64, 32, 4000
 	// maxFrequency is how often a term is counted in a field.
 	maxFrequency = 255
 )
@@ -88,7 +89,11 @@ func (d *Document) analyse(langs []*language) (doc *document.Document, err error
 		sample = append(append(sample[:len(sample):len(sample)], ' '), d.Texts[Subject][:min(len(d.Texts[Subject]), MaxText)]...)
 	}
 	lang := detect(langs, sample)
-	left := maxTerms
+	left := fewTerms
+	for _, text := range d.Texts {
+		left += len(text) / perTerm
+	}
+	left = min(left, maxTerms)
 	for i := fields; i > 0; i-- { // the body is last, when the others have had their share
 		which := i - 1
 		text := d.Texts[which][:min(len(d.Texts[which]), MaxText)]
