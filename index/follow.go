@@ -171,8 +171,12 @@ func (f *Follower) pass(ctx context.Context) error {
 		f.x.Clear()
 	}
 	f.x.mu.RLock()
-	f.clear = f.x.clear
+	clear := f.x.clear
 	f.x.mu.RUnlock()
+	if f.clear != clear { // a session found damage since the last pass
+		f.forget()
+		f.clear = clear
+	}
 	infos, err := f.Store.List()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -243,6 +244,62 @@ func TestRankFollows(t *testing.T) {
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
+	}
+}
+
+// meddler is a context that has something done when it is asked.
+type meddler struct {
+	context.Context
+	do func()
+}
+
+func (m meddler) Err() error {
+	m.do()
+	return m.Context.Err()
+}
+
+// TestClearWhileMerging: a session that finds the index damaged may clear it while the follower merges. Everything is indexed again afterwards.
+func TestClearWhileMerging(t *testing.T) {
+	store, box := testMail(t)
+	x := openRanked(t, t.TempDir())
+	defer x.Close()
+	f := Follower{Store: store}
+	f.begin(t.Context(), x)
+	defer f.forget()
+	m := newMail()
+	cleared := false
+	for i := range 8 {
+		var text strings.Builder
+		for range 6000 + (7-i)/7*200_000 { // the first is so large that only those behind it are merged
+			text.WriteString(m.words[m.zipf.Uint64()] + " ")
+		}
+		deliver(t, box, fmt.Sprintf("Subject: mail %d\r\n\r\n%s\r\n", i, text.String()))
+		began := x.epoch
+		ctx := meddler{t.Context(), func() {
+			if !cleared && i >= 2 && x.epoch > began { // what is new is published, and merging goes on
+				cleared = true
+				x.Drop(fmt.Errorf("a test"))
+			}
+		}}
+		if err := f.pass(ctx); err != nil && !errors.Is(err, errCleared) {
+			t.Fatal(err)
+		}
+	}
+	if !cleared {
+		t.Fatal("nothing was merged")
+	}
+	for deadline := time.Now().Add(time.Minute); f.named["INBOX"].stamp == (maildir.Stamp{}) && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err := f.pass(t.Context()); err != nil { // until the mailbox need not be looked at any more
+			t.Fatal(err)
+		}
+	}
+	x.Drop(fmt.Errorf("another test"))
+	if err := f.pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.rank(t.Context(), time.Time{})
+	if got := ranks(t, x, box, InSubject, "mails"); len(got) != 8 {
+		t.Errorf("found are %v", got)
 	}
 }
 
