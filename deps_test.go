@@ -123,6 +123,7 @@ var never = map[string][]string{
 	"roost/imap/wire":        {"net", "os", "log/slog", "crypto/tls"},
 	"roost/imap":             {"path/filepath"},
 	"roost/index":            {"net"},
+	"roost/index/ranked":     {"net"},
 	"roost/maildir":          {"net", "crypto/tls"},
 	"roost/maildir/message":  {"net", "os", "log/slog", "path/filepath"},
 	"roost/internal/utf7":    {"net", "os", "log/slog"},

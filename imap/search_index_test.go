@@ -14,6 +14,7 @@ import (
 
 	"roost/imap/wire"
 	"roost/index"
+	"roost/maildir"
 	"roost/maildir/message"
 )
 
@@ -76,6 +77,67 @@ func TestSearchPieces(t *testing.T) {
 		}
 		s.mustSearch(t, key, wire.SearchReturn{})
 		s.mustSearch(t, key, wire.SearchReturn{Min: true, Max: true})
+	}
+}
+
+// TestFuzzyFindsMore: FUZZY finds what the plain key finds, and the ranked index makes it more; without an index it is the plain key.
+func TestFuzzyFindsMore(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	box := testMailbox(t)
+	mail := corpus(t)
+	half := len(mail) / 2
+	put(t, box, make([]known, half), mail[:half])
+	store, _ := testStores.Load(box)
+	x, err := index.Open(t.TempDir(), []string{"en", "de"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	if err := x.Update(t.Context(), index.Follower{Store: store.(*maildir.Store)}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, box, make([]known, len(mail)-half), mail[half:])
+	find := func(x *index.Index, key wire.SearchKey) []uint32 {
+		t.Helper()
+		s := searchSession(box)
+		s.fullText = x
+		_, uids, err := s.find(&wire.Search{Key: key}, searchOptions{scored: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uids
+	}
+	more := 0
+	for range 120 {
+		words := strings.Fields(mail[rng.IntN(len(mail))])
+		at := rng.IntN(len(words))
+		value := strings.ToValidUTF8(strings.Join(words[at:min(len(words), at+1+rng.IntN(2))], " "), "")
+		key := wire.SearchKey(&wire.KeyText{Headers: rng.IntN(2) == 0, Value: value})
+		if rng.IntN(3) == 0 {
+			key = &wire.KeyHeader{Field: []string{"From", "Subject", "Received"}[rng.IntN(3)], Value: value}
+		}
+		plain, fuzzy := find(x, key), find(x, &wire.KeyFuzzy{Key: key})
+		if got := find(nil, &wire.KeyFuzzy{Key: key}); !slices.Equal(got, plain) {
+			t.Errorf("%q: without an index %v, plain %v", value, got, plain)
+		}
+		for _, uid := range plain {
+			if _, ok := slices.BinarySearch(fuzzy, uid); !ok {
+				t.Errorf("%q: %d is not among %v", value, uid, fuzzy)
+			}
+		}
+		if len(fuzzy) > len(plain) {
+			more++
+		}
+		var all []uint32
+		for _, key := range []wire.SearchKey{&wire.KeyFuzzy{Key: key}, negated(&wire.KeyFuzzy{Key: key})} {
+			all = append(all, find(x, key)...)
+		}
+		if slices.Sort(all); !slices.Equal(all, box.UIDs()) {
+			t.Errorf("%q: FUZZY and its negation have %v of %v", value, all, box.UIDs())
+		}
+	}
+	if more < 20 {
+		t.Errorf("FUZZY found more in %d searches only", more)
 	}
 }
 
