@@ -9,7 +9,7 @@ import (
 	"roost/index"
 )
 
-// FUZZY (RFC 6203). Keys that look for text in FUZZY find what they find without it, and what the ranked index knows of: words by their stems, mistyped, in
+// FUZZY (RFC 6203). Keys that look for text in FUZZY find what they find without it, and what the index ranks: words by their stems, mistyped, in
 // any order. So nothing is missed because it is too new to be there, or is no word. Other keys mean in FUZZY what they always do (§5).
 //
 // The relevancy of a message is the sum of what its keys say if all had to hold, and the best of it if one did. Keys that are matched as they stand say
@@ -18,7 +18,7 @@ import (
 // relevance is the score of messages by UID: any number from 0, to be compared with the others.
 type relevance map[uint32]float32
 
-// rankedNode returns what the ranked index is asked for a key in FUZZY; nil when it has nothing to say.
+// rankedNode returns what the index is asked to rank for a key in FUZZY; nil when it has nothing to say.
 func (pl *plan) rankedNode(key wire.SearchKey) *node {
 	if !pl.loose {
 		return nil

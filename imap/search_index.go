@@ -29,7 +29,7 @@ var whereFields = map[string]index.Where{
 type indexed struct {
 	r     *index.Reader
 	hits  []*index.Hits // by leaf, nil where it was not asked
-	ranks []index.Ranks // likewise, of leaves that are ranked
+	ranks []*index.Ranks // likewise, of leaves that are ranked
 }
 
 // useIndex asks the index and returns those candidates that it cannot rule out, and those that it is sure of. closeIndex ends its use.
@@ -47,7 +47,7 @@ func (s *session) useIndex(pl *plan, cands []uint32) (open, sure []uint32, err e
 	if r == nil {
 		return cands, nil, nil
 	}
-	x := &indexed{r: r, hits: make([]*index.Hits, len(pl.leaves)), ranks: make([]index.Ranks, len(pl.leaves))}
+	x := &indexed{r: r, hits: make([]*index.Hits, len(pl.leaves)), ranks: make([]*index.Ranks, len(pl.leaves))}
 	upTo := s.progress.upTo
 	s.progress.upTo /= 2 // the messages that it cannot decide are the other half
 	err = s.inspect(pl, len(asking), true, func(p *probe, i int) bool {

@@ -84,7 +84,7 @@ type leaf struct {
 	set      uidSet             // of a set leaf
 	text     *textLeaf          // of BODY and TEXT
 	ask      *ask               // what the full-text index may know
-	rank     *ask               // what it asks the ranked index, which alone can decide it
+	rank     *ask               // what the index ranks, which alone can decide it
 }
 
 // textLeaf looks for needle in the body, and in all header fields too (TEXT).
@@ -107,7 +107,7 @@ type plan struct {
 	index  *indexed
 
 	loose     bool // what is planned now is in a FUZZY
-	ranked    bool // there are leaves that only the ranked index knows
+	ranked    bool // there are leaves that the index ranks
 	scored    bool // relevance is wanted
 	relevance relevance
 

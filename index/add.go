@@ -59,9 +59,6 @@ func (a *adder) texts(f *os.File, meta *message.Meta) error {
 			var fold folder
 			a.folded = fold.append(a.folded[:0], value)
 			a.b.Add(field, a.folded)
-			if len(a.folded) < maxLine {
-				a.b.Line(lower(name), a.folded)
-			}
 		}
 		return true
 	})
@@ -70,9 +67,6 @@ func (a *adder) texts(f *os.File, meta *message.Meta) error {
 	}
 	return message.Text(f, m, a.text(segment.Body))
 }
-
-// maxLine bounds what is kept of a header field: nobody reads more.
-const maxLine = 64 << 10
 
 // errRewritten: another program rewrote the file; what is cached of it does not hold.
 var errRewritten = errors.New("the file is not the one that was parsed")

@@ -53,9 +53,6 @@ type Follower struct {
 	clear int                // Index.clear at the beginning of the pass
 	state Progress
 	told  time.Time // when state was written
-
-	ranked    uint64    // Index.epoch that the ranked index has caught up with
-	rankAfter time.Time // when it is tried again, after a failure
 }
 
 // followed is what is known of a mailbox of a name.
@@ -80,24 +77,14 @@ func (x *Index) Follow(ctx context.Context, f Follower) {
 	wake := make(chan struct{}, 1)
 	defer f.Store.WaitTree(wake)()
 	for {
-		done := false
-		err := contain(func() error {
-			err := f.pass(ctx)
-			if err == nil {
-				done = f.rank(ctx, time.Now().Add(f.Pause))
-			}
-			return err
-		})
+		err := contain(func() error { return f.pass(ctx) })
 		if ctx.Err() != nil {
 			return
 		}
 		pause := f.Pause
-		switch {
-		case err == nil && done:
+		if err == nil {
 			x.caughtUp.Do(func() { close(x.ready) })
-		case err == nil:
-			pause = 0
-		default:
+		} else {
 			f.forget()
 			if errors.Is(err, errCleared) {
 				pause = 0
@@ -124,7 +111,6 @@ func (x *Index) Update(ctx context.Context, f Follower) error {
 	if err := f.pass(ctx); err != nil {
 		return err
 	}
-	f.rank(ctx, time.Time{})
 	f.tell(true)
 	return ctx.Err()
 }
@@ -406,7 +392,6 @@ func (x *Index) publish(fresh *segment.Segment, added map[string][]entry, clear 
 	}
 	if fresh != nil {
 		x.segs = append(slices.Clip(x.segs), fresh)
-		x.epoch++
 	}
 	var failed error
 	for name, entries := range added {
@@ -515,7 +500,6 @@ func (x *Index) merge(ctx context.Context, clear int) error {
 		}
 		old := x.segs[lo:]
 		x.segs = append(slices.Clone(x.segs[:lo]), merged...)
-		x.epoch++
 		x.mu.Unlock()
 		for _, s := range old {
 			if s.Path() != path {

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"roost/index/ranked"
 	"roost/index/segment"
+	"roost/index/words"
 	"roost/maildir"
 )
 
@@ -26,7 +26,7 @@ type Index struct {
 	log  *slog.Logger
 	lock *os.File
 
-	ranked *ranked.Index // nil: there is none
+	languages *words.Languages // nil: there are none
 
 	ready    chan struct{} // closed after the first pass of Follow
 	caughtUp sync.Once     // closes it
@@ -35,16 +35,13 @@ type Index struct {
 	segs  segment.Segments
 	boxes map[string]*box // by file name
 	clear int             // counts Clear, so that Follow notices
-	epoch uint64          // counts what is done to segs
 }
 
 // ErrInUse says that another process has the index open.
 var ErrInUse = errors.New("another process has this search index open")
 
-// rankedDir is the ranked index in the directory of an index.
-const rankedDir = "ranked"
-
-// Open opens the index in dir, which is made if it is not there, for mail in those languages (see ranked.New; with none, there is no ranked index). What cannot be read there is removed. Close it.
+// Open opens the index in dir, which is made if it is not there, for mail in those languages (see words.New; with none, words cannot
+// be ranked). What cannot be read there is removed. Close it.
 func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -59,7 +56,7 @@ func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
 	}
 	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}, ready: make(chan struct{})}
 	if len(languages) > 0 {
-		x.ranked, err = ranked.New(filepath.Join(dir, rankedDir), languages, log)
+		x.languages, err = words.New(languages)
 	}
 	if err == nil {
 		err = x.load()
@@ -118,12 +115,12 @@ func (x *Index) load() error {
 }
 
 // CheckLanguages says what is wrong with a list of languages for Open.
-func CheckLanguages(names []string) error { return ranked.CheckLanguages(names) }
+func CheckLanguages(names []string) error { return words.Check(names) }
 
-// Ranked tells whether there is a ranked index, and so a point in SEARCH=FUZZY.
-func (x *Index) Ranked() bool { return x != nil && x.ranked != nil }
+// Ranked tells whether words can be ranked, and so whether there is a point in SEARCH=FUZZY.
+func (x *Index) Ranked() bool { return x != nil && x.languages != nil }
 
-// Wait waits until Follow has been through all mailboxes once and the ranked index has caught up, or ctx ends.
+// Wait waits until Follow has been through all mailboxes once, or ctx ends.
 func (x *Index) Wait(ctx context.Context) {
 	select {
 	case <-x.ready:
@@ -143,7 +140,7 @@ func (x *Index) Close() error {
 	for _, s := range segs {
 		s.Release()
 	}
-	return errors.Join(x.ranked.Close(), x.lock.Close())
+	return x.lock.Close()
 }
 
 // box returns the box of that name.
@@ -168,9 +165,9 @@ func (x *Index) box(name string) *box {
 
 // Reader is what the index knows of one mailbox at one moment. Safe for concurrent use, but for Close.
 type Reader struct {
-	segs    segment.Segments
-	entries []entry
-	ranked  *ranked.Index
+	segs      segment.Segments
+	entries   []entry
+	languages *words.Languages
 }
 
 // Reader returns a reader for a mailbox; nil when nothing of it is indexed. Close it.
@@ -183,7 +180,7 @@ func (x *Index) Reader(m *maildir.Mailbox) *Reader {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	// The entries are no newer than the segments.
-	r := &Reader{segs: slices.Clone(x.segs), entries: b.entries, ranked: x.ranked}
+	r := &Reader{segs: slices.Clone(x.segs), entries: b.entries, languages: x.languages}
 	if len(r.entries) == 0 || len(r.segs) == 0 {
 		return nil
 	}
@@ -346,14 +343,10 @@ func (x *Index) Clear() {
 	segs := x.segs
 	x.segs, x.boxes = nil, map[string]*box{}
 	x.clear++
-	x.epoch++
 	x.mu.Unlock()
 	for _, s := range segs {
 		s.Remove()
 		s.Release()
-	}
-	if err := x.ranked.Clear(); err != nil {
-		x.log.Warn("cannot clear a ranked search index", "dir", x.dir, "cause", err)
 	}
 	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
 	for _, f := range files {

@@ -51,7 +51,7 @@ func (f *Follower) tell(end bool) {
 		return
 	}
 	f.told, f.state.Updated = now, now
-	f.state.Documents, f.state.Octets = 0, f.x.ranked.Size()
+	f.state.Documents, f.state.Octets = 0, 0
 	for _, s := range f.x.segments() {
 		f.state.Documents += s.Docs()
 		f.state.Octets += s.Size()

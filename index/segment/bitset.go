@@ -33,8 +33,17 @@ func (b *Bitset) Len() int {
 	return n
 }
 
-// or adds a set with the same base and no more words.
-func (b *Bitset) or(other *Bitset) {
+// Each calls fn for the documents, ascending.
+func (b *Bitset) Each(fn func(doc uint32)) {
+	for i, w := range b.words {
+		for ; w != 0; w &= w - 1 {
+			fn(b.base + uint32(i*64+bits.TrailingZeros64(w)))
+		}
+	}
+}
+
+// Or adds a set with the same base and no more words.
+func (b *Bitset) Or(other *Bitset) {
 	for i, w := range other.words {
 		b.words[i] |= w
 	}

@@ -29,7 +29,6 @@ type Builder struct {
 	text    []byte
 	kept    bool
 	heavy   bool
-	bodies  bool     // all fields are in text
 	chars   [2]chars // of bodyChars and headerChars
 	started int      // size when it began
 }
@@ -72,7 +71,7 @@ func (b *Builder) Size() int { return b.size }
 
 // Begin begins a document and returns its number.
 func (b *Builder) Begin(id ID) uint32 {
-	b.text, b.kept, b.heavy, b.bodies, b.started = b.text[:0], true, false, false, b.size
+	b.text, b.kept, b.heavy, b.started = b.text[:0], true, false, b.size
 	num := b.first + uint32(len(b.docs))
 	b.docs = append(b.docs, docEntry{id: id, num: num})
 	return num
@@ -126,16 +125,8 @@ func (b *Builder) keep(term []byte) string {
 	return unsafe.String(&b.arena[at], len(term)) // never written again
 }
 
-// Line takes a header field to be kept, its value folded. All of them come before Text.
-func (b *Builder) Line(name string, value []byte) {
-	b.text = append(append(append(append(b.text, name...), ": "...), value...), '\n')
-}
-
 // Text takes a piece of a text of the body, to be kept.
 func (b *Builder) Text(piece []byte) {
-	if !b.bodies {
-		b.text, b.bodies = append(b.text, bodies), true
-	}
 	if b.kept = b.kept && len(b.text)+len(piece) < maxText; b.kept {
 		b.text = append(b.text, piece...)
 	}
@@ -155,7 +146,10 @@ func (b *Builder) End() error {
 	}
 	d := &b.docs[len(b.docs)-1]
 	d.opaque = b.heavy
-	if b.Text(nil); b.kept {
+	if len(b.text) == 0 {
+		b.EndText() // an empty text is one that is kept
+	}
+	if b.kept {
 		if b.texts == nil {
 			var err error
 			if b.texts, err = create(filepath.Join(b.dir, fmt.Sprintf("%08x", b.first))); err != nil {

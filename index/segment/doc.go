@@ -13,7 +13,7 @@
 //
 // Files: token.go text to terms, pairs.go where words meet, chars.go single characters; query.go needle to terms; postings.go lists of documents;
 // format.go the file; builder.go making one from documents, merge.go from others; segment.go reading one, filter.go and finder.go the quick part of
-// that; segments.go searching many; texts.go the texts; bitset.go sets of documents.
+// that; segments.go searching many, walk.go going through terms; texts.go the texts; bitset.go sets of documents.
 package segment
 
 // Field is a kind of text.

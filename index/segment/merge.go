@@ -16,7 +16,7 @@ func Merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 }
 
 func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() error) (string, error) {
-	kept := ss.newBitset()
+	kept := ss.NewSet()
 	var docs []docEntry
 	for _, s := range ss {
 		for i := range s.Docs() {

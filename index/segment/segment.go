@@ -155,6 +155,12 @@ func (s *Segment) ID(num uint32) (ID, bool) {
 	return d.id, ok && d.id != (ID{})
 }
 
+// TextSize is the length of the texts of a document's body, in octets; 0 when they are not kept.
+func (s *Segment) TextSize(num uint32) uint32 {
+	d, _ := s.lookup(num)
+	return d.size
+}
+
 // field are the parts of a field.
 type field struct {
 	terms, posts, jumps []byte

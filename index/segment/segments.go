@@ -48,24 +48,25 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 		if h.Maybe == nil {
 			h.Maybe = set
 		} else {
-			h.Maybe.or(set)
+			h.Maybe.Or(set)
 		}
 	}
 	for _, s := range ss {
 		for _, doc := range s.opaque {
 			if h.Doubt == nil {
-				h.Doubt = ss.newBitset()
+				h.Doubt = ss.NewSet()
 			}
 			h.Doubt.add(doc)
 		}
 	}
 	if h.Doubt != nil {
-		h.Maybe.or(h.Doubt)
+		h.Maybe.Or(h.Doubt)
 	}
 	return h, nil
 }
 
-func (ss Segments) newBitset() *Bitset { return newBitset(ss[0].c.first, ss[len(ss)-1].c.last) }
+// NewSet returns an empty set for documents of the segments, of which there is at least one.
+func (ss Segments) NewSet() *Bitset { return newBitset(ss[0].c.first, ss[len(ss)-1].c.last) }
 
 // inField returns the documents that may contain the needle in this field.
 func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, error) {
@@ -101,7 +102,7 @@ func (ss Segments) inField(ctx context.Context, q *Query, f Field) (*Bitset, err
 		}
 	}
 	if all == nil { // nothing in the needle is a term
-		all = ss.newBitset()
+		all = ss.NewSet()
 		for _, s := range ss {
 			s.Each(func(num uint32, _ ID) { all.add(num) })
 		}
@@ -131,7 +132,7 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 	if p.right && !p.left {
 		pattern = append(bytes.Clone(p.text), 0)
 	}
-	into := ss.newBitset()
+	into := ss.NewSet()
 	if len(tasks) == 0 {
 		return into, nil
 	}
@@ -142,7 +143,7 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 		wg   sync.WaitGroup
 	)
 	work := func() {
-		own := ss.newBitset()
+		own := ss.NewSet()
 		e := Catch(func() error {
 			for i := next.Add(1) - 1; int(i) < len(tasks); i = next.Add(1) - 1 {
 				if err := ctx.Err(); err != nil {
@@ -158,7 +159,7 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 		})
 		mu.Lock()
 		defer mu.Unlock()
-		if into.or(own); err == nil {
+		if into.Or(own); err == nil {
 			err = e
 		}
 	}
@@ -214,34 +215,10 @@ func (r *TextReader) Contains(ss Segments, doc uint32, needle []byte) (found, kn
 			return err
 		}
 		known = true
-		found = bytes.Contains(text[bytes.IndexByte(text, bodies)+1:], needle)
+		found = bytes.Contains(text, needle)
 		return nil
 	})
 	return found, known && err == nil, err
-}
-
-// Texts returns the texts of a document, folded, those of its header and those of its body, as texts.go says: valid until the next use of r. ok is false when they are not
-// kept.
-func (r *TextReader) Texts(ss Segments, doc uint32) (header, body []byte, ok bool, err error) {
-	s := ss.Lookup(doc)
-	if s == nil {
-		return nil, nil, false, nil
-	}
-	err = Catch(func() error {
-		d, found := s.lookup(doc)
-		if !found {
-			return nil
-		}
-		text, err := s.read(d, r)
-		if err != nil || text == nil {
-			return err
-		}
-		if header, body, ok = bytes.Cut(text, []byte{bodies}); !ok {
-			return ErrDamaged
-		}
-		return nil
-	})
-	return header, body, ok && err == nil, err
 }
 
 // Catch calls fn and turns a fault of the memory it reads, which is how a mapped file tells that it was cut short or cannot be read, into an error.

@@ -7,17 +7,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The folded texts of the bodies of documents are kept, compressed in blocks, to look for needles in them that terms alone do not decide. Before them are the
-// header fields that people read and write, a line each:
-//
-//	subject: value LF … 0xFE body 0xFF body 0xFF …
-//
-// Neither octet occurs in UTF-8, and so not in needles: none is found across two texts. Other header fields are not kept: they are signatures and
-// identifiers for the most part, which cannot be compressed and which nobody looks for.
+// The folded texts of the bodies of documents are kept, compressed in blocks, to look for needles in them that terms alone do not decide. Behind each
+// is an octet that does not occur in UTF-8, and so not in needles: none is found across two texts.
 
 const (
 	textEnd = 0xff
-	bodies  = 0xfe
 
 	// blockFill is how many octets of text a block has, or a few more: the larger, the better compressed, and the longer to read for one document.
 	blockFill = 128 << 10

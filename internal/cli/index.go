@@ -120,7 +120,7 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 		}
 		var last index.Progress
 		bar := newBar(std, name)
-		err := p.Rebuild(ctx, int(search.Memory), search.Languages, log, func(now index.Progress) {
+		err := p.Rebuild(ctx, int(search.Memory), log, func(now index.Progress) {
 			last = now
 			bar.show(now)
 		})

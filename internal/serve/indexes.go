@@ -57,13 +57,13 @@ func PlaceOf(root, state string) (Place, error) {
 	return Place{"", filepath.Join(o.State, indexDir), o}, nil
 }
 
-// Rebuild builds the index anew, with the configured memory and languages, and tells its progress: in this process, or in the one that serves the mail.
-func (p *Place) Rebuild(ctx context.Context, memory int, languages []string, log *slog.Logger, told func(index.Progress)) error {
+// Rebuild builds the index anew, with the configured memory, and tells its progress: in this process, or in the one that serves the mail.
+func (p *Place) Rebuild(ctx context.Context, memory int, log *slog.Logger, told func(index.Progress)) error {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return err
 	}
 	began := time.Now()
-	x, err := index.Open(p.Dir, languages, log)
+	x, err := index.Open(p.Dir, nil, log)
 	if errors.Is(err, index.ErrInUse) {
 		if err := index.AskRebuild(p.Dir); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package ranked
+package words
 
 import (
 	"fmt"
@@ -50,8 +50,8 @@ var table = map[string]parts{
 	"tr": {tr.StopName, []string{tr.SnowballStemmerName}},
 }
 
-// CheckLanguages says what is wrong with a list of languages (ISO 639-1).
-func CheckLanguages(names []string) error {
+// Check says what is wrong with a list of languages (ISO 639-1).
+func Check(names []string) error {
 	for i, name := range names {
 		if _, ok := table[name]; !ok {
 			return fmt.Errorf("%q is not a language that can be searched; there are %s", name, strings.Join(slices.Sorted(maps.Keys(table)), ", "))
@@ -66,7 +66,23 @@ func CheckLanguages(names []string) error {
 // maxStems is how many stems of a language are remembered: most words of a text are among those.
 const maxStems = 1 << 14
 
-// language makes terms of words. Shared by all indexes, safe for concurrent use.
+// Languages are those of some mail. Immutable.
+type Languages struct{ langs []*language }
+
+// New returns the languages of these names (ISO 639-1), the likeliest first.
+func New(names []string) (*Languages, error) {
+	l := new(Languages)
+	for _, name := range names {
+		lang, err := load(name)
+		if err != nil {
+			return nil, err
+		}
+		l.langs = append(l.langs, lang)
+	}
+	return l, nil
+}
+
+// language makes stems of words. Shared by all indexes, safe for concurrent use.
 type language struct {
 	stop  analysis.TokenMap
 	stems []analysis.TokenFilter
@@ -89,7 +105,7 @@ func load(name string) (*language, error) {
 	}
 	p, ok := table[name]
 	if !ok {
-		return nil, CheckLanguages([]string{name})
+		return nil, Check([]string{name})
 	}
 	cache := registry.NewCache()
 	l := &language{known: map[string]string{}}
@@ -108,7 +124,7 @@ func load(name string) (*language, error) {
 	return l, nil
 }
 
-// term is what is indexed of a word; empty of one that says nothing in this language.
+// term is the stem of a word, without accents; empty of one that says nothing in this language.
 func (l *language) term(word []byte) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,33 +149,4 @@ func (l *language) term(word []byte) string {
 	}
 	l.known[w] = t
 	return t
-}
-
-// detectWords is how many words of a text are looked at to find out its language.
-const detectWords = 400
-
-// detect returns the language whose stop words a text has most of; the first one of none. They are a third of any text, so a line is
-// enough, mostly; and to take a language for its neighbour costs little, because a search tries the stems of all.
-func detect(langs []*language, text []byte) *language {
-	if len(langs) == 1 {
-		return langs[0]
-	}
-	hits := make([]int, len(langs))
-	n := 0
-	words(text, func(word []byte) bool {
-		for i, l := range langs {
-			if l.stop[string(word)] {
-				hits[i]++
-			}
-		}
-		n++
-		return n < detectWords
-	})
-	best := 0
-	for i, h := range hits {
-		if h > hits[best] {
-			best = i
-		}
-	}
-	return langs[best]
 }

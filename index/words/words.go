@@ -1,4 +1,4 @@
-package ranked
+package words
 
 import (
 	"bytes"
