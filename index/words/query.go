@@ -145,7 +145,7 @@ func (w *Word) worthy(name []byte, stemmed bool) bool {
 		if bits.OnesCount32(r.mask&^letterMask(begin)) > int(limit) {
 			continue
 		}
-		d := limit + 1
+		var d uint8
 		if r.ascii && isASCII(begin) {
 			_, d = distanceOf(r.octets, begin[:min(len(begin), len(r.octets)+int(limit))], limit)
 		} else {
