@@ -1,12 +1,13 @@
 // Package peertest runs other people's mail programs against the real roost binary: curl, mbsync, neomutt, offlineimap, Python's imaplib,
-// Perl's Mail::IMAPClient, fetchmail, and Dovecot on the same Maildir at the same time.
+// Perl's Mail::IMAPClient, ImapFlow, fetchmail, and Dovecot on the same Maildir at the same time.
 //
 // A program that is not installed skips its test; with ROOST_REQUIRE_PEERS=1 in the environment it fails instead, so that CI cannot pass by
 // testing nothing. Every server is started as a person would start it, and has to end by SIGTERM with exit status 0 and a log without errors.
 //
 // Files: main_test.go building the binary, finding and running programs; server_test.go roost as a process; client_test.go a small IMAP client;
-// mail_test.go messages and Maildirs; pty_test.go terminals for programs that insist on one; dovecot_test.go Dovecot as a process;
-// beside_test.go and takeover_test.go Dovecot and Roost on one Maildir; the others one program each, with their scripts in testdata.
+// mail_test.go messages and Maildirs; sync_test.go changes for programs that keep copies, and comparing these; pty_test.go terminals for
+// programs that insist on one; dovecot_test.go Dovecot as a process; beside_test.go and takeover_test.go Dovecot and Roost on one Maildir; the
+// others one program each, with their scripts in testdata.
 package peertest
 
 import (

@@ -2,20 +2,19 @@ package peertest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestMbsync keeps a Maildir of mbsync's in step with roost's.
-func TestMbsync(t *testing.T) {
-	mbsync := need(t, "mbsync")
-	b := newBox(t)
-	b.wellKnown()
-	r := startRoost(t, b.root)
+// mbsync is a program that keeps a Maildir in step with an account.
+func mbsync(t *testing.T, r *roost) (near *box, sync func() string) {
+	t.Helper()
+	path := need(t, "mbsync")
 	home := t.TempDir()
-	near := &box{t: t, root: filepath.Join(home, "near")}
+	near = &box{t: t, root: filepath.Join(home, "near"), seq: 1000}
 	near.folder("")
 	rc := write(t, filepath.Join(home, "mbsyncrc"), fmt.Sprintf(`
 IMAPAccount roost
@@ -42,10 +41,18 @@ Expunge Both
 Remove Both
 SyncState *
 `, r.tlsPort, login, password, r.certificate(), near.root))
-	sync := func() string {
+	return near, func() string {
 		t.Helper()
-		return program{home: home, args: []string{mbsync, "--config", rc, "--all", "--verbose"}}.run(t)
+		return program{home: home, args: []string{path, "--config", rc, "--all", "--verbose"}}.run(t)
 	}
+}
+
+// TestMbsync keeps a Maildir of mbsync's in step with roost's.
+func TestMbsync(t *testing.T) {
+	b := newBox(t)
+	b.wellKnown()
+	r := startRoost(t, b.root)
+	near, sync := mbsync(t, r)
 	count := func(x *box, folder string, want int) {
 		t.Helper()
 		if files := x.files(folder); len(files) != want {
@@ -117,4 +124,36 @@ SyncState *
 	if now := state(); now != before {
 		t.Errorf("a restart changed\n%s to\n%s", before, now)
 	}
+}
+
+// TestMbsyncAgrees has mbsync run again after changes on both sides, and compares message by message.
+func TestMbsyncAgrees(t *testing.T) {
+	b, r, mailboxes := account(t)
+	b.addCorpus("Real")
+	near, sync := mbsync(t, r)
+	hold := maps.Clone(maildirFlags)
+	hold["P"] = "$Forwarded"
+	compare := func() {
+		t.Helper()
+		for _, mailbox := range mailboxes {
+			folder := mailbox
+			if mailbox == "INBOX" {
+				folder = ""
+			}
+			agree(t, mailbox, near.kept(folder, hold), r.kept(mailbox, hold))
+		}
+	}
+	sync()
+	compare()
+	mailboxes = changeFar(t, b, r)
+	changeNear(t, func(mailbox string) (*box, string) {
+		if mailbox == "INBOX" {
+			return near, ""
+		}
+		return near, mailbox
+	})
+	sync()
+	compare()
+	sync()
+	compare()
 }
