@@ -20,6 +20,9 @@ func (u *update) readList() (changed bool, err error) {
 	var mg *merger
 	hdr, pos, err := readUIDList(m.box, m.list, func(full bool) {
 		changed = true
+		m.mu.Lock()
+		m.hints.half = true
+		m.mu.Unlock()
 		if full {
 			mg = &merger{m: m, next: m.hdr.Next, dead: map[string]uint32{}}
 		}
@@ -51,6 +54,7 @@ func (u *update) readList() (changed bool, err error) {
 		}
 		return changed, nil
 	}
+	mg.damaged = damaged
 	if err := mg.finish(hdr, pos); err != nil {
 		return false, err
 	}
@@ -82,6 +86,7 @@ type merger struct {
 	vanished []uint32 // in memory, but not in the file
 	fresh    []freshLine
 	dead     map[string]uint32
+	damaged  bool // the file, and what it lacks is what memory has
 }
 
 type freshLine struct {
@@ -133,7 +138,9 @@ func (g *merger) finish(hdr uidlistHeader, pos uidlistPos) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(g.vanished)
+	if !g.damaged {
+		m.forget(g.vanished)
+	}
 	m.dead = g.dead
 	clear(m.pending)
 	for _, l := range g.fresh {

@@ -149,7 +149,7 @@ func (u *update) loadList(snap *snapshot) error {
 	if snap != nil && hdr.Validity == 0 {
 		// The snapshot remembers what the uidlist no longer says.
 		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra
-		if absent {
+		if absent || len(m.recs.list) == 0 {
 			m.recs, hdr.Next = snap.recs, snap.hdr.Next
 			for i := range m.recs.list {
 				m.recs.list[i].state |= missing

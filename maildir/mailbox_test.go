@@ -525,6 +525,95 @@ func TestUIDListRemoved(t *testing.T) {
 	}
 }
 
+// TestUIDListEmptied: whatever moment an emptied dovecot-uidlist is noticed in, all messages keep their UIDs: memory knows them, or the snapshot.
+func TestUIDListEmptied(t *testing.T) {
+	b := newBox(t)
+	for i := range 5 {
+		b.append(fmt.Sprint("message ", i), Seen)
+	}
+	b.Expunge(bg, []uint32{2})
+	was := b.Status()
+	check := func(how string) {
+		t.Helper()
+		if got := b.Status(); got.UIDValidity != was.UIDValidity || got.UIDNext != was.UIDNext || !slices.Equal(b.UIDs(), []uint32{1, 3, 4, 5}) {
+			t.Errorf("%s: %v %+v, want %+v", how, b.UIDs(), got, was)
+		}
+		b.check()
+	}
+	list := filepath.Join(b.dir, uidlistName)
+	for _, content := range []string{"", "garbage\n"} {
+		if err := os.WriteFile(list, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.sync()
+		check("by a sync")
+		if err := os.WriteFile(list, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hint := sighting{name: b.names("cur")[0]}
+		b.mu.Lock()
+		b.hints.names = []sighting{hint}
+		b.mu.Unlock()
+		if err := b.withLocks(bg, (*update).followHints); err != nil {
+			t.Fatal(err)
+		}
+		check("by a hint")
+		root, state := b.dir, b.Mailbox.store.opt.State
+		b.shut()
+		if err := os.WriteFile(list, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b = reopen(t, root, state)
+		check("by opening it")
+	}
+}
+
+// TestLineLost: a file whose line is gone while nobody looked at cur/ is a message still, also when only a hint about another file is followed.
+func TestLineLost(t *testing.T) {
+	b := newBox(t)
+	for i := range 3 {
+		b.append(fmt.Sprint("message ", i), Seen)
+	}
+	list := filepath.Join(b.dir, uidlistName)
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile(list+".new", []byte(strings.Join(slices.Delete(lines, 2, 3), "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(list+".new", list); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.hints.names = []sighting{{name: "nothing"}}
+	b.mu.Unlock()
+	if err := b.withLocks(bg, (*update).followHints); err != nil {
+		t.Fatal(err)
+	}
+	b.wantUIDs(1, 3, 4)
+}
+
+// TestLookedAtAgain: what could not be read is read as soon as it can be, although nothing changed since.
+func TestLookedAtAgain(t *testing.T) {
+	b := newBox(t)
+	b.append("x", Seen)
+	b.put("cur", "1700000000.x.y:2,", "by somebody else")
+	more := filepath.Join(b.dir, moreKeywordsName)
+	if err := os.Mkdir(more, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Sync(bg); err == nil {
+		t.Fatal("a directory is read as keywords")
+	}
+	if err := os.Remove(more); err != nil {
+		t.Fatal(err)
+	}
+	b.sync()
+	b.wantUIDs(1, 2)
+}
+
 func TestMoveBetweenMailboxes(t *testing.T) {
 	b := newBox(t)
 	os.MkdirAll(filepath.Join(b.dir, ".Arch", "cur"), 0o700)

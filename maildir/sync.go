@@ -62,7 +62,7 @@ func (m *Mailbox) rescan(ctx context.Context) error {
 // unchanged tells whether the directories are as we know them.
 func (m *Mailbox) unchanged() (bool, error) {
 	m.mu.Lock()
-	seen, list, doubt := m.seen, m.list, m.hints.all
+	seen, list, doubt := m.seen, m.list, m.hints.all || m.hints.half
 	m.mu.Unlock()
 	if doubt {
 		return false, nil
@@ -122,15 +122,13 @@ func (u *update) run(fn func(*update) error) error {
 
 // look is run for an fn that changes nothing.
 func (u *update) look(fn func(*update) error) error {
-	if err := u.refresh(); err != nil {
-		return err
+	err := u.refresh()
+	if err == nil {
+		err = fn(u)
 	}
-	err := fn(u)
 	if err != nil {
-		// Something was left half done or was undone: look at what is there before believing anything.
-		u.m.mu.Lock()
-		u.m.hints.all = true
-		u.m.mu.Unlock()
+		// Something was left half done, read or undone: look at what is there before believing anything.
+		u.m.doubtful()
 		return err
 	}
 	u.settle()
@@ -173,6 +171,7 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	err = fn(u)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.hints.half = false
 	m.accountLocked(amount{})
 	if m.now != before {
 		m.wake()

@@ -21,8 +21,8 @@ import (
 //
 // A damaged file. Dovecot deletes it and renumbers all messages, which every client pays for with a full download. Here all that
 // can be read is kept: UIDs of lines in order stay valid, a line that is garbage or out of order only costs its own message a new UID, and
-// never a reuse of the old one. A lost header loses UIDVALIDITY: unless the caller remembers it, he allocates a new one, and
-// the UIDs may stay as they are.
+// never a reuse of the old one, unless memory or the snapshot knows what it said. A lost header loses UIDVALIDITY: unless the caller remembers it, he
+// allocates a new one, and the UIDs may stay as they are.
 
 const (
 	uidlistName = "dovecot-uidlist"

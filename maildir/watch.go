@@ -29,6 +29,7 @@ const maxHints = 4096
 type hints struct {
 	names     []sighting // created, renamed or removed
 	all       bool       // look at everything
+	half      bool       // the uidlist was taken over, and the directories are being looked at
 	scheduled bool
 	took      time.Duration // by the last sync
 }
@@ -173,6 +174,13 @@ func (m *Mailbox) doubt() {
 	m.schedule()
 }
 
+// doubtful is doubt for the next one who asks: something could not be read, and may not be so now.
+func (m *Mailbox) doubtful() {
+	m.mu.Lock()
+	m.hints.all = true
+	m.mu.Unlock()
+}
+
 // schedule syncs soon: one sync waits or runs at a time, and under a flood of events the mailbox is free for others at least half of the
 // time. Called with mu held.
 func (m *Mailbox) schedule() {
@@ -186,6 +194,9 @@ func (m *Mailbox) schedule() {
 			begin = time.Now()
 			return u.followHints()
 		})
+		if err != nil {
+			m.doubtful()
+		}
 		if err != nil && !errors.Is(err, ErrGone) {
 			m.log.Warn("cannot follow changes of other programs", "mailbox", m.box.path(), "cause", err)
 		}
@@ -193,7 +204,7 @@ func (m *Mailbox) schedule() {
 		defer m.mu.Unlock()
 		m.hints.scheduled = false
 		m.hints.took = min(time.Since(begin), maxHintPause)
-		if m.hints.any() && m.err == nil {
+		if err == nil && m.hints.any() && m.err == nil {
 			m.schedule()
 		}
 	})
@@ -206,6 +217,7 @@ func (u *update) followHints() error {
 	m.mu.Lock()
 	names, all := m.hints.names, m.hints.all
 	m.hints.names = nil
+	known := len(m.recs.list)
 	m.mu.Unlock()
 	if _, err := u.readList(); err != nil {
 		return err
@@ -213,7 +225,7 @@ func (u *update) followHints() error {
 	if err := u.readKeywords(); err != nil {
 		return err
 	}
-	if all {
+	if all || len(m.recs.list) < known { // files whose lines are gone may be there
 		return u.scan(true)
 	}
 	sc := scanner{m: m}
