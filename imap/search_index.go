@@ -28,7 +28,7 @@ var whereFields = map[string]index.Where{
 // indexed is what the index says to one search.
 type indexed struct {
 	r     *index.Reader
-	hits  []*index.Hits // by leaf, nil where it was not asked
+	hits  []*index.Hits  // by leaf, nil where it was not asked
 	ranks []*index.Ranks // likewise, of leaves that are ranked
 }
 

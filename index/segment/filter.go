@@ -6,12 +6,12 @@ type filters []byte
 
 const (
 	filterJumps = 4
-	filterSize  = 512 // octets, for about 4 KiB of terms
+	filterSize  = 1024 // octets, for about 4 KiB of terms
 )
 
 // trigram hashes three octets to the place of a bit.
 func trigram(a, b, c byte) uint32 {
-	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> (32 - 12)
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> (32 - 13)
 }
 
 // begin begins the next set.
