@@ -56,6 +56,15 @@ func (b *Bitset) and(other *Bitset) {
 	}
 }
 
+// without returns what is not in a set with the same base and as many words.
+func (b *Bitset) without(other *Bitset) *Bitset {
+	out := &Bitset{b.base, make([]uint64, len(b.words))}
+	for i, w := range b.words {
+		out.words[i] = w &^ other.words[i]
+	}
+	return out
+}
+
 func (b *Bitset) empty() bool {
 	for _, w := range b.words {
 		if w != 0 {

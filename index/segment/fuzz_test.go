@@ -11,6 +11,9 @@ func FuzzFind(f *testing.F) {
 	for _, s := range []string{"the invoice no. 12/2024 of o'neill@mail.example.org", "日本語のテキスト 東京", "a.b..c .d", "\x00\xff-_@", "กขคabcก"} {
 		f.Add([]byte(s), []byte("other text"), uint16(2), uint16(7))
 	}
+	f.Add([]byte("at mail.example.org, .exam x"), []byte("exam . of exam."), uint16(7), uint16(4))
+	f.Add([]byte("x .exam"), []byte("ends in exam."), uint16(2), uint16(4))
+	f.Add([]byte("the end. of exam.x"), []byte("of exam .x"), uint16(12), uint16(4))
 	f.Fuzz(func(t *testing.T, text, other []byte, at, n uint16) {
 		text, other = bytes.ToValidUTF8(text, []byte("\ufffd")), bytes.ToValidUTF8(other, []byte("?"))
 		runes := []rune(string(text))
@@ -45,7 +48,7 @@ func FuzzFind(f *testing.F) {
 		if !h.Maybe.Has(1) {
 			t.Errorf("%q is in %q and not found", needle, text)
 		}
-		if h.Sure && h.Maybe.Has(2) && !bytes.Contains(other, needle) {
+		if h.Sure && h.Maybe.Has(2) && !(h.Doubt != nil && h.Doubt.Has(2)) && !bytes.Contains(other, needle) {
 			t.Errorf("%q is not in %q and surely found", needle, other)
 		}
 	})

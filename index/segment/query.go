@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"context"
 	"slices"
 	"unicode/utf8"
 )
@@ -19,6 +20,9 @@ type Query struct {
 	pairs  bool // the same, in fields of which it is known where words meet
 
 	chars []byte // one or two characters, to look up where these are known
+
+	// joined is a word with a joiner before or behind it, which are part of one term where the text goes on, and several terms otherwise.
+	joined []byte
 }
 
 // maxPieces is how many terms of a long needle are looked up: each one makes less of a difference.
@@ -34,9 +38,11 @@ func NewQuery(needle []byte) *Query {
 	l := lexer{text: needle, plane: planeClass()}
 	open := func(i int) bool { return i == 0 || i == len(needle) }
 	var (
-		m     meeting
-		words int
-		first bool // the first word may begin before the needle
+		m      meeting
+		words  int
+		others int  // runs that are no words
+		joins  int  // and joiners at an end of the needle
+		first  bool // the first word may begin before the needle
 	)
 	for {
 		r, ok := l.run()
@@ -56,6 +62,12 @@ func NewQuery(needle []byte) *Query {
 			q.pairs = words == 1 && m.whole == len(needle)
 		} else {
 			q.pairs = false
+		}
+		if r.class != word {
+			others++
+		}
+		if r.class == joiner {
+			joins++
 		}
 		switch r.class {
 		case word:
@@ -82,6 +94,9 @@ func NewQuery(needle []byte) *Query {
 	if p, ok := m.last(needle, len(needle)); ok && !(m.end == len(needle)-1 && asciiJoiner(needle[m.end])) {
 		q.pieces = append(q.pieces, piece{text: p.text, left: m.left == leftOctets || words > 1 || !first, pair: true})
 	}
+	if words == 1 && others == 1 && joins == 1 && 2 < len(needle) && len(needle) <= maxSure && m.end-m.start+1 == len(needle) {
+		q.joined = needle
+	}
 	// What is in the dictionary as it stands is found at once, what only contains it is not; and the rare ones are long, mostly.
 	rank := func(p piece) int {
 		switch {
@@ -102,6 +117,31 @@ func NewQuery(needle []byte) *Query {
 	})
 	q.pieces = q.pieces[:min(len(q.pieces), maxPieces)]
 	return q
+}
+
+// inTerm returns the documents with a term that the joined needle is within, and those that may have it in several terms.
+func (ss Segments) inTerm(ctx context.Context, q *Query, f Field) (sure, maybe *Bitset, err error) {
+	if sure, err = ss.withTerm(ctx, piece{text: q.joined}, f); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range q.pieces {
+		if p.pair {
+			continue
+		}
+		if !p.left || !p.right { // the word: the joiner is another term, so that this one begins or ends there
+			p.left, p.right = asciiJoiner(q.joined[0]), !asciiJoiner(q.joined[0])
+		}
+		set, err := ss.withTerm(ctx, p, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		if maybe == nil {
+			maybe = set
+		} else {
+			maybe.and(set)
+		}
+	}
+	return sure, maybe, nil
 }
 
 func asciiJoiner(c byte) bool { return c < utf8.RuneSelf && asciiClass[c] == joiner }

@@ -40,8 +40,23 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 			return !(q.pairs && pairs || q.chars != nil && chars)
 		})
 	}
+	var sure *Bitset // documents, where only some are
 	for _, f := range fields {
-		set, err := ss.inField(ctx, q, f)
+		var set *Bitset
+		var err error
+		if q.joined != nil {
+			var in *Bitset
+			if in, set, err = ss.inTerm(ctx, q, f); err == nil {
+				set.Or(in)
+				if sure == nil {
+					sure = in
+				} else {
+					sure.Or(in)
+				}
+			}
+		} else {
+			set, err = ss.inField(ctx, q, f)
+		}
 		if err != nil {
 			return h, err
 		}
@@ -50,6 +65,9 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 		} else {
 			h.Maybe.Or(set)
 		}
+	}
+	if sure != nil {
+		h.Sure, h.Doubt = true, h.Maybe.without(sure)
 	}
 	for _, s := range ss {
 		for _, doc := range s.opaque {
