@@ -151,6 +151,9 @@ func (f *Follower) forget() {
 
 // pass looks at all mailboxes once.
 func (f *Follower) pass(ctx context.Context) error {
+	if err := f.x.keepDir(); err != nil {
+		return err
+	}
 	if err := os.Remove(filepath.Join(f.x.dir, rebuildFile)); err == nil {
 		f.forget()
 		f.x.log.Info("building the search index anew, as asked", "dir", f.x.dir)

@@ -22,9 +22,8 @@ import (
 // Index is the full-text index of one mail root. Its files may vanish or be damaged at any time: messages that are not indexed are searched all the
 // same, by reading them. Nil is an index that has nothing. Safe for concurrent use; Follow fills it.
 type Index struct {
-	dir  string
-	log  *slog.Logger
-	lock *os.File
+	dir string
+	log *slog.Logger
 
 	languages *words.Languages // nil: there are none
 
@@ -32,6 +31,7 @@ type Index struct {
 	caughtUp sync.Once     // closes it
 
 	mu    sync.RWMutex // protects what follows; readers copy it and retain the segments
+	lock  *os.File
 	segs  segment.Segments
 	boxes map[string]*box // by file name
 	clear int             // counts Clear, so that Follow notices
@@ -43,6 +43,25 @@ var ErrInUse = errors.New("another process has this search index open")
 // Open opens the index in dir, which is made if it is not there, for mail in those languages (see words.New; with none, words cannot
 // be ranked). What cannot be read there is removed. Close it.
 func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
+	x := &Index{dir: dir, log: log, boxes: map[string]*box{}, ready: make(chan struct{})}
+	var err error
+	if len(languages) > 0 {
+		if x.languages, err = words.New(languages); err != nil {
+			return nil, err
+		}
+	}
+	if x.lock, err = takeDir(dir); err != nil {
+		return nil, err
+	}
+	if x.segs, err = x.load(); err != nil {
+		x.lock.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// takeDir makes the directory of an index if it is not there, and locks it until the file is closed.
+func takeDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -54,25 +73,49 @@ func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
 		lock.Close()
 		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
-	x := &Index{dir: dir, log: log, lock: lock, boxes: map[string]*box{}, ready: make(chan struct{})}
-	if len(languages) > 0 {
-		x.languages, err = words.New(languages)
-	}
-	if err == nil {
-		err = x.load()
-	}
+	return lock, nil
+}
+
+// keepDir finds out whether somebody deleted the directory, and begins anew in another one then. Called by who fills the index.
+func (x *Index) keepDir() error {
+	mine, err := x.lock.Stat()
 	if err != nil {
-		lock.Close()
-		return nil, err
+		return err
 	}
-	return x, nil
+	if there, err := os.Stat(filepath.Join(x.dir, "lock")); err == nil && os.SameFile(mine, there) {
+		return nil
+	}
+	x.log.Info("the search index was deleted; it is built again", "dir", x.dir)
+	for _, s := range x.forget() {
+		s.Release() // a file of its name is another one
+	}
+	lock, err := takeDir(x.dir)
+	if err != nil {
+		return err
+	}
+	segs, err := x.load()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.lock
+	x.lock, x.segs = lock, segs
+	return errors.Join(err, old.Close())
+}
+
+// forget leaves the index without content, and returns its segments.
+func (x *Index) forget() segment.Segments {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	segs := x.segs
+	x.segs, x.boxes = nil, map[string]*box{}
+	x.clear++
+	return segs
 }
 
 // load opens the segments and clears away what a crash left.
-func (x *Index) load() error {
+func (x *Index) load() (segs segment.Segments, err error) {
 	names, err := os.ReadDir(x.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range names {
 		name := e.Name()
@@ -85,24 +128,24 @@ func (x *Index) load() error {
 				err = os.Remove(path)
 			}
 			if err != nil {
-				return err
+				return segs, err
 			}
 			if s != nil {
-				x.segs = append(x.segs, s)
+				segs = append(segs, s)
 			}
 		case strings.HasSuffix(name, ".tmp"):
 			os.Remove(path)
 		}
 	}
 	// A merge that was done before its sources were removed covers them.
-	slices.SortFunc(x.segs, func(a, b *segment.Segment) int {
+	slices.SortFunc(segs, func(a, b *segment.Segment) int {
 		if a.First() != b.First() {
 			return int(int64(a.First()) - int64(b.First()))
 		}
 		return int(int64(b.Last()) - int64(a.Last()))
 	})
-	kept := x.segs[:0]
-	for _, s := range x.segs {
+	kept := segs[:0]
+	for _, s := range segs {
 		if n := len(kept); n > 0 && s.First() <= kept[n-1].Last() {
 			s.Remove()
 			s.Release()
@@ -110,8 +153,7 @@ func (x *Index) load() error {
 		}
 		kept = append(kept, s)
 	}
-	x.segs = kept
-	return nil
+	return kept, nil
 }
 
 // CheckLanguages says what is wrong with a list of languages for Open.
@@ -134,13 +176,13 @@ func (x *Index) Close() error {
 		return nil
 	}
 	x.mu.Lock()
-	segs := x.segs
+	segs, lock := x.segs, x.lock
 	x.segs, x.boxes = nil, map[string]*box{}
 	x.mu.Unlock()
 	for _, s := range segs {
 		s.Release()
 	}
-	return x.lock.Close()
+	return lock.Close()
 }
 
 // box returns the box of that name.
@@ -339,12 +381,7 @@ func (x *Index) Drop(cause error) {
 
 // Clear forgets everything; Follow builds it again.
 func (x *Index) Clear() {
-	x.mu.Lock()
-	segs := x.segs
-	x.segs, x.boxes = nil, map[string]*box{}
-	x.clear++
-	x.mu.Unlock()
-	for _, s := range segs {
+	for _, s := range x.forget() {
 		s.Remove()
 		s.Release()
 	}

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roost/index/segment"
 	"roost/maildir"
 )
 
@@ -262,5 +263,55 @@ func TestDamaged(t *testing.T) {
 	store.Close()
 	if n := examine(t, dir); n != 300 {
 		t.Errorf("%d of 300 messages are indexed", n)
+	}
+}
+
+// TestDirDeleted: an index whose directory is deleted is made again there, also with those above it, and one that somebody else made there
+// meanwhile is his.
+func TestDirDeleted(t *testing.T) {
+	store, box := testMail(t)
+	deliver(t, box, "Subject: one\r\n\r\n")
+	dir := filepath.Join(t.TempDir(), "mail", "search")
+	x := openRanked(t, dir)
+	f := Follower{Store: store}
+	update := func() {
+		t.Helper()
+		if err := x.Update(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := ranks(t, x, box, InSubject, "one"); len(got) != 1 {
+			t.Errorf("found are %v", got)
+		}
+	}
+	update()
+	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
+		t.Fatal(err)
+	}
+	update()
+	if files, err := filepath.Glob(filepath.Join(dir, "*"+segment.Suffix)); err != nil || len(files) != 1 {
+		t.Fatalf("%v %v", files, err)
+	}
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	other := openRanked(t, dir)
+	if err := other.Update(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Update(t.Context(), f); !errors.Is(err, ErrInUse) {
+		t.Errorf("%v", err)
+	}
+	if got := ranks(t, other, box, InSubject, "one"); len(got) != 1 {
+		t.Errorf("found are %v", got)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*"+segment.Suffix)); err != nil || len(files) != 1 {
+		t.Fatalf("%v %v", files, err)
+	}
+	update()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
