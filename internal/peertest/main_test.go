@@ -1,5 +1,5 @@
-// Package peertest runs other people's mail programs against the real roost binary: curl, mbsync, neomutt, offlineimap, Python's imaplib,
-// Perl's Mail::IMAPClient, ImapFlow, fetchmail, and Dovecot on the same Maildir at the same time.
+// Package peertest runs other people's mail programs against the real roost binary: curl, mbsync, neomutt, offlineimap, InterIMAP,
+// Python's imaplib, Perl's Mail::IMAPClient, ImapFlow, fetchmail, and Dovecot on the same Maildir at the same time.
 //
 // A program that is not installed skips its test; with ROOST_REQUIRE_PEERS=1 in the environment it fails instead, so that CI cannot pass by
 // testing nothing. Every server is started as a person would start it, and has to end by SIGTERM with exit status 0 and a log without errors.
