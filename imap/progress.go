@@ -17,8 +17,9 @@ import (
 // all is done at once (COPY, APPEND) there is nothing to count.
 
 const (
-	progressFirst = 2 * time.Second  // until the first notice: most commands never send one
-	progressEvery = 10 * time.Second // between notices
+	progressFirst = 2 * time.Second        // until the first notice: most commands never send one
+	progressEvery = 10 * time.Second       // between notices
+	progressGrace = 200 * time.Millisecond // what blocks for less is not worth one, whenever the last was: the look for news behind a long FETCH
 	percent       = 100
 )
 
@@ -100,7 +101,7 @@ func (s *session) during(done, goal int, fn func()) {
 		fn()
 	}()
 	for {
-		timer := time.NewTimer(max(0, time.Until(s.progress.next)))
+		timer := time.NewTimer(max(min(progressGrace, s.srv.opt.progress), time.Until(s.progress.next)))
 		select {
 		case err := <-ended:
 			timer.Stop()

@@ -180,3 +180,17 @@ func TestProgressRules(t *testing.T) {
 		}
 	}
 }
+
+// TestProgressGrace: what blocks for a moment only is not told of, even when a notice is due, as it is at the end of every long FETCH.
+func TestProgressGrace(t *testing.T) {
+	for range 5 { // a busy machine can make any moment long
+		var out strings.Builder
+		s := &session{enc: wire.NewEncoder(&out), srv: &Server{opt: Options{progress: progressEvery}}}
+		s.progress = progress{tag: `"a"`, next: time.Now().Add(-time.Second), upTo: percent}
+		s.during(0, 0, func() { time.Sleep(5 * time.Millisecond) })
+		if out.Len() == 0 {
+			return
+		}
+	}
+	t.Error("a notice was sent each time")
+}
