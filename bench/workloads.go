@@ -81,6 +81,16 @@ func workloads(o *options) []*workload {
 		all = append(all, &workload{key: s.key, rows: ratio(s.target, "%s`%s` of %s", s.what, command, n), prepare: warmed("INBOX", command),
 			sample: searched(command)})
 	}
+	for _, s := range []struct{ key, command string }{
+		{"sort-date", "SORT (DATE) UTF-8 ALL"}, {"sort-subject", "SORT (SUBJECT) UTF-8 ALL"}, {"sort-from", "SORT (REVERSE FROM DATE) UTF-8 ALL"},
+		{"thread", "THREAD REFERENCES UTF-8 ALL"},
+	} {
+		all = append(all, &workload{key: s.key, rows: ratio(0.5, "`%s` of %s", s.command, n), prepare: warmed("INBOX", s.command), sample: sorted(s.command)})
+	}
+	all = append(all,
+		&workload{key: "qresync", rows: ratio(0.5, "SELECT with QRESYNC of %s, 10 changed", n), prepare: warmed("INBOX", "NOOP"), sample: reopened},
+		&workload{key: "notify", rows: ratio(0.5, "flag changed until %d clients with NOTIFY are told", min(1000, o.idleDovecot())), sample: listened},
+	)
 	perSecond := row{fmt.Sprintf("login + SELECT + LOGOUT, %d clients", o.loginClients), rate, target{atLeast: 3}}
 	return append(all,
 		&workload{key: "idle", rows: []row{{"delivery into `new/` to IDLE client told", seconds, target{atMost: 0.5, limit: 0.020}}}, sample: deliveries},
