@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -64,6 +63,9 @@ func (s *Store) detach(name string) (remains []string, err error) {
 		remains, err = s.trash(s.root, storage)
 	} else {
 		remains, err = s.strip(box)
+	}
+	if len(remains) > 0 {
+		s.boxGone(inode{fi.dev, fi.ino}) // before others have the lock: they would put back what they miss
 	}
 	unlocked := lock.unlock()
 	if len(remains) == 0 {
@@ -198,6 +200,14 @@ func (s *Store) prune(storage string) error {
 			return err
 		}
 		err = parent.rmdir(name)
+		for range pruneTries {
+			// Who waited for the lock of the mailbox takes it once more, to find that it is gone.
+			if !errors.Is(err, fs.ErrExist) || !onlyLocked(parent, name) {
+				break
+			}
+			time.Sleep(tick)
+			err = parent.rmdir(name)
+		}
 		if err == nil {
 			err = parent.sync()
 		}
@@ -207,7 +217,25 @@ func (s *Store) prune(storage string) error {
 		} else if err != nil {
 			return err
 		}
-		storage = storage[:max(0, strings.LastIndexByte(storage, '/'))]
+		storage = above(storage)
 	}
 	return nil
+}
+
+// pruneTries is how often prune tries to remove a directory in which there is nothing but a lock.
+const pruneTries = 40
+
+// onlyLocked tells whether there is nothing in a directory but perhaps the lock of a mailbox.
+func onlyLocked(parent *dir, name string) bool {
+	d, err := parent.sub(name)
+	if err != nil {
+		return false
+	}
+	defer d.close()
+	only := true
+	err = d.readNames(func(name string, _ uint8) bool {
+		only = name == uidlistLock.name
+		return only
+	})
+	return err == nil && only
 }

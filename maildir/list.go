@@ -35,6 +35,9 @@ func (u *update) readList() (changed bool, err error) {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, _, err := m.statDirs(); err != nil {
+			return false, err // the mailbox is gone, and not only its list
+		}
 		// There is none yet, or somebody removed it: all it said is in memory, so put it back rather than renumber.
 		return true, u.rewriteList()
 	}

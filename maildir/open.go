@@ -281,6 +281,16 @@ func (s *Store) boxRemoved(key inode) {
 	}
 }
 
+// boxGone ends the use of a mailbox that is being removed; boxRemoved is still to be called.
+func (s *Store) boxGone(key inode) {
+	s.mu.Lock()
+	m := s.boxes[key]
+	s.mu.Unlock()
+	if m != nil {
+		m.gone(ErrGone)
+	}
+}
+
 // boxRenamed tells an open mailbox its new name and takes the state files along.
 func (s *Store) boxRenamed(key inode, oldStorage, newStorage, newName string) {
 	if s.opt.State != "" {

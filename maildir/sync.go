@@ -165,6 +165,9 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	} else {
 		u.lock = lock
 		defer lock.unlock()
+		if err := m.failed(); err != nil { // it was removed while we waited
+			return err
+		}
 	}
 	m.readOnly.Store(u.denied != nil)
 	before := m.Now()

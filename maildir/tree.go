@@ -176,7 +176,7 @@ func (s *Store) openPath(p string) (*dir, error) {
 // openParent opens the directory in which the directory of a storage name lies, and tells its name there.
 func (s *Store) openParent(storage string) (parent *dir, name string, err error) {
 	if i := strings.LastIndexByte(storage, '/'); i >= 0 && s.names.layout == FS {
-		parent, err = s.openDir(storage[:i])
+		parent, err = s.openPath(storage[:i]) // INBOX, too, is a directory of that name when others are in it
 		return parent, storage[i+1:], err
 	}
 	parent, err = s.root.again()

@@ -3,6 +3,7 @@ package maildir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -492,5 +493,101 @@ func TestCreateFaults(t *testing.T) {
 			}
 		}
 		wantList(t, s, "INBOX A")
+	}
+}
+
+// TestBelowInbox: in the fs layout mailboxes below INBOX have nothing to do with those of the same name beside it.
+func TestBelowInbox(t *testing.T) {
+	root := t.TempDir()
+	s, err := OpenStore(Options{Root: root, State: t.TempDir(), Layout: FS, Separator: '/', Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func() (all []string) {
+		t.Helper()
+		infos, err := s.List()
+		do(err)
+		for _, i := range infos {
+			name := i.Name
+			if i.NoSelect {
+				name += "!"
+			}
+			all = append(all, name)
+		}
+		return all
+	}
+	want := func(want ...string) {
+		t.Helper()
+		if got := names(); !slices.Equal(got, want) {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	}
+	for _, name := range []string{"wrk", "INBOX/wrk", "par/kid", "INBOX/par/kid"} {
+		do(s.Create(name))
+	}
+	top, err := s.Open("wrk")
+	do(err)
+	defer top.Release()
+	below, err := s.Open("INBOX/wrk")
+	do(err)
+	defer below.Release()
+	do(s.Rename("INBOX/wrk", "moved"))
+	want("INBOX", "INBOX/par!", "INBOX/par/kid", "moved", "par!", "par/kid", "wrk")
+	do(top.Sync(bg))
+	do(below.Sync(bg))
+	do(s.Rename("INBOX/par", "INBOX/par2"))
+	want("INBOX", "INBOX/par2!", "INBOX/par2/kid", "moved", "par!", "par/kid", "wrk")
+	do(s.Rename("moved", "INBOX/back"))
+	do(s.Rename("INBOX/back", "INBOX/deep/er"))
+	want("INBOX", "INBOX/deep!", "INBOX/deep/er", "INBOX/par2!", "INBOX/par2/kid", "par!", "par/kid", "wrk")
+	do(below.Sync(bg))
+	do(s.Delete("INBOX/deep/er"))
+	do(s.Delete("INBOX/par2/kid"))
+	want("INBOX", "par!", "par/kid", "wrk")
+	if _, err := os.Stat(filepath.Join(root, "INBOX")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory INBOX is left: %v", err)
+	}
+}
+
+// TestDeletedAtOnce: a mailbox of the fs layout that is in use, renamed and deleted leaves nothing behind.
+func TestDeletedAtOnce(t *testing.T) {
+	root := t.TempDir()
+	s, err := OpenStore(Options{Root: root, State: t.TempDir(), Layout: FS, Separator: '/', Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 30 {
+		first, then := fmt.Sprint("a", i), fmt.Sprint("b", i)
+		if err := s.Create(first); err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.Open(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		(&box{Mailbox: m, t: t}).append("x", Seen)
+		m.doubt() // as when somebody else changes something
+		m.Release()
+		if err := errors.Join(s.Rename(first, then), s.Delete(then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(5 * hintDelay)
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "b") {
+			t.Errorf("%s is left", e.Name())
+		}
 	}
 }
