@@ -33,6 +33,7 @@ type fetchItem struct {
 	key     string // what makes it the same item when asked twice, name when empty
 	fill    bool   // needs Record.Wire and Record.Time
 	meta    bool   // needs message.Meta
+	id      bool   // needs EmailID or ThreadID of it
 	setSeen bool
 	prepare func(*fetcher, *fetchMessage) error // makes sure that write cannot fail; nil: nothing to do
 	write   func(*fetcher, *fetchMessage) error // writes the value; an error ends the connection
@@ -46,7 +47,7 @@ type fetcher struct {
 	items         []fetchItem
 	flags, modSeq bool // asked for
 
-	fill, meta, setSeen bool // any item needs it
+	fill, meta, id, setSeen bool // any item needs it
 
 	metas   *maildir.MetaReader // nil until facts
 	buffers *fetchBuffers
@@ -157,6 +158,7 @@ func newItemFetcher(s *session, items []fetchItem) *fetcher {
 		it := &items[i]
 		f.fill = f.fill || it.fill
 		f.meta = f.meta || it.meta
+		f.id = f.id || it.id
 		f.setSeen = f.setSeen || it.setSeen && !s.view.readOnly
 		f.flags = f.flags || it.name == "FLAGS"
 		f.modSeq = f.modSeq || it.name == string(modSeqItem)
@@ -195,7 +197,7 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 	}
 	var parsed []metaResult
 	if f.meta {
-		parsed = parseCold(f.s.ctx, f.box, recs)
+		parsed = parseCold(f.s.ctx, f.box, recs, f.id)
 	}
 	for i := range recs {
 		if i%keepaliveEvery == 0 {

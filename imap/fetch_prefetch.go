@@ -20,13 +20,16 @@ type metaResult struct {
 }
 
 // parseCold parses the messages whose facts are not in the cache, on all processors at once: the first FETCH of ENVELOPE on an old mailbox reads
-// every file of it. It returns a result for each record, or nil when the cache has everything.
-func parseCold(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record) []metaResult {
+// every file of it. It returns a result for each record, or nil when the cache has everything. What a record lacks of sizes and time is filled in.
+// identify: EmailID is wanted.
+func parseCold(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record, identify bool) []metaResult {
 	cold := box.Uncached(recs)
 	if len(cold) == 0 {
 		return nil
 	}
 	res := make([]metaResult, len(recs))
+	batch := box.NewMetaBatch(identify)
+	defer batch.Close()
 	var next atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -35,7 +38,7 @@ func parseCold(ctx context.Context, box *maildir.Mailbox, recs []maildir.Record)
 				return
 			}
 			i := cold[n]
-			if err := contain(func() { res[i].meta, res[i].err = box.Meta(recs[i].UID) }); err != nil {
+			if err := contain(func() { res[i].meta, res[i].err = batch.Meta(&recs[i]) }); err != nil {
 				res[i] = metaResult{err: err}
 			}
 		}

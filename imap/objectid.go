@@ -11,21 +11,30 @@ import (
 
 func mailboxID(st *maildir.Status) string { return "F" + st.GUID }
 
-func emailID(m *message.Meta) string { return "M" + m.EmailID.String() }
+// objectID is an identifier of a message: what it is called, and whether it is known.
+type objectID func(*message.Meta) (id string, known bool)
 
-func threadID(m *message.Meta) string { return "T" + m.ThreadID.String() }
+func emailID(m *message.Meta) (string, bool) { return "M" + m.EmailID.String(), m.HasEmailID }
+
+func threadID(m *message.Meta) (string, bool) { return "T" + m.ThreadID.String(), m.HasThreadID }
 
 // objectIDItem is the FETCH item of a message's identifier.
-func objectIDItem(name string, id func(*message.Meta) string) fetchItem {
-	return fetchItem{name: name, meta: true, write: func(f *fetcher, m *fetchMessage) error {
-		f.enc.Raw("(").Raw(id(m.meta)).Raw(")")
+func objectIDItem(name string, id objectID) fetchItem {
+	return fetchItem{name: name, meta: true, id: true, prepare: func(f *fetcher, m *fetchMessage) (err error) {
+		if _, known := id(m.meta); !known {
+			m.meta, err = f.box.Identified(m.rec.UID)
+		}
+		return err
+	}, write: func(f *fetcher, m *fetchMessage) error {
+		text, _ := id(m.meta)
+		f.enc.Raw("(").Raw(text).Raw(")")
 		return nil
 	}}
 }
 
 // objectIDNode is EMAILID or THREADID in a search (RFC 8474 §6).
 func (pl *plan) objectIDNode(key *wire.KeyObjectID) *node {
-	id := emailID
+	id := objectID(emailID)
 	if key.Thread {
 		id = threadID
 	}
@@ -34,6 +43,13 @@ func (pl *plan) objectIDNode(key *wire.KeyObjectID) *node {
 		if m == nil {
 			return unknown
 		}
-		return truth(id(m) == key.ID)
+		text, known := id(m)
+		if !known {
+			if m = p.identified(); m == nil {
+				return unknown
+			}
+			text, _ = id(m)
+		}
+		return truth(text == key.ID)
 	}})
 }

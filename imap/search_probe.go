@@ -136,6 +136,19 @@ func (p *probe) facts() *message.Meta {
 	return p.meta
 }
 
+// identified is facts with the identifiers.
+func (p *probe) identified() *message.Meta {
+	if p.level < levelParse {
+		return nil
+	}
+	m, err := p.box.Identified(p.rec.UID)
+	if !p.ok(err) {
+		return nil
+	}
+	p.meta = m
+	return m
+}
+
 // cached returns the cached header fields; facts must be there.
 func (p *probe) cached() []field {
 	if !p.cacheOK {

@@ -303,9 +303,9 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 		return err
 	}
 	meta := metas.Cached(uid)
-	if meta == nil {
+	if meta == nil || !meta.HasEmailID {
 		var err error
-		if meta, err = m.Meta(uid); err != nil {
+		if meta, err = m.Identified(uid); err != nil {
 			f.failed(m, box, uid, err)
 			return nil
 		}

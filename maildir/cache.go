@@ -33,7 +33,7 @@ type metaCache struct {
 }
 
 const (
-	metaMagic  = "RoostMC1"
+	metaMagic  = "RoostMC2"
 	metaStart  = 16
 	metaAlign  = 8
 	metaHeader = 16
@@ -89,30 +89,52 @@ func (c *metaCache) close() {
 	}
 }
 
-// put appends an entry and returns its position for cacheReader, 0 when it could not be kept.
-func (c *metaCache) put(uid, sum uint32, meta *message.Meta) uint32 {
-	return c.write(uid, sum, meta.AppendBinary(make([]byte, metaHeader, 4096)))
+// padding is what stands between entries.
+var padding [metaAlign]byte
+
+// newEntry makes an entry of the facts, which tieEntry has to complete, and returns them as parts of it. Facts too large for an entry are
+// returned as a copy.
+func newEntry(uid uint32, meta *message.Meta) (*message.Meta, []byte) {
+	size := meta.BinarySize()
+	if size > maxMeta {
+		return meta.Clone(), nil
+	}
+	b := meta.AppendBinary(make([]byte, metaHeader, metaHeader+size))
+	beginEntry(b, uid)
+	own := new(message.Meta)
+	if own.UnmarshalBinary(b[metaHeader:]) != nil { // it was written a moment ago
+		panic("maildir: facts cannot be read")
+	}
+	return own, b
 }
 
-// write appends an entry whose payload stands behind metaHeader octets of room in b.
-func (c *metaCache) write(uid, sum uint32, b []byte) uint32 {
-	if c.f == nil || len(b)-metaHeader > maxMeta {
-		return 0
-	}
+// beginEntry writes the header of the entry b, but for what ties it to a message.
+func beginEntry(b []byte, uid uint32) {
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-metaHeader))
 	binary.LittleEndian.PutUint32(b[8:], uid)
+}
+
+// tieEntry ties the entry b to a base name.
+func tieEntry(b []byte, sum uint32) {
 	binary.LittleEndian.PutUint32(b[12:], sum)
 	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[8:], crcTable))
+}
+
+// write appends n entries to the file and returns the position of the first for cacheReader, 0 when they could not be kept.
+func (c *metaCache) write(entries []byte, n int) uint32 {
+	if c.f == nil {
+		return 0
+	}
 	c.mu.Lock()
 	at := (c.end + metaAlign - 1) &^ (metaAlign - 1)
-	if at+int64(len(b)) > maxCache {
+	if at+int64(len(entries)) > maxCache {
 		c.mu.Unlock()
 		return 0
 	}
-	c.end = at + int64(len(b))
-	c.n++
+	c.end = at + int64(len(entries))
+	c.n += n
 	c.mu.Unlock()
-	if _, err := c.f.WriteAt(b, at); err != nil {
+	if _, err := c.f.WriteAt(entries, at); err != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !c.down {
@@ -230,13 +252,17 @@ func (c *metaCache) compact(path string, live func(yield func(at, uid, sum uint3
 	}
 	old := newCacheReader(c)
 	defer old.close()
+	var entry []byte
 	live(func(at, uid, sum uint32) {
 		payload, err := old.entry(at, uid, sum)
 		if err != nil {
 			move(uid, 0)
 			return
 		}
-		move(uid, fresh.write(uid, sum, append(make([]byte, metaHeader), payload...)))
+		entry = append(append(entry[:0], make([]byte, metaHeader)...), payload...)
+		beginEntry(entry, uid)
+		tieEntry(entry, sum)
+		move(uid, fresh.write(entry, 1))
 	})
 	if err := os.Rename(tmp, path); err != nil {
 		fresh.close()

@@ -130,7 +130,7 @@ const maxName = 255
 // component refuses what is not exactly one path component.
 func component(name string) error {
 	switch {
-	case name == "" || name == "." || name == "..", strings.ContainsAny(name, "/\x00"):
+	case name == "" || name == "." || name == "..", strings.IndexByte(name, '/') >= 0, strings.IndexByte(name, 0) >= 0:
 		return unix.EINVAL
 	case len(name) > maxName:
 		return unix.ENAMETOOLONG
@@ -150,11 +150,9 @@ func retry[T any](call func() (T, error)) (T, error) {
 
 // do runs a system call on this directory. name "" means the directory itself.
 func (d *dir) do(op, name string, call func(fd int) error) error {
-	path := d.where
 	if name != "" {
-		path += "/" + name
 		if err := component(name); err != nil {
-			return &opError{op, path, err}
+			return &opError{op, d.pathOf(name), err}
 		}
 	}
 	if err := d.fault(op, name); err != nil {
@@ -164,12 +162,20 @@ func (d *dir) do(op, name string, call func(fd int) error) error {
 	if closed := d.raw.Control(func(fd uintptr) {
 		_, err = retry(func() (struct{}, error) { return struct{}{}, call(int(fd)) })
 	}); closed != nil {
-		return &opError{op, path, os.ErrClosed}
+		return &opError{op, d.pathOf(name), os.ErrClosed}
 	}
 	if err != nil {
-		return &opError{op, path, err}
+		return &opError{op, d.pathOf(name), err}
 	}
 	return nil
+}
+
+// pathOf is the path of name, or of the directory itself when that is empty.
+func (d *dir) pathOf(name string) string {
+	if name == "" {
+		return d.where
+	}
+	return d.where + "/" + name
 }
 
 // do2 runs a system call with a name here and another one in dst.
@@ -243,9 +249,18 @@ func (d *dir) openAppend(name string) (*os.File, error) {
 func (d *dir) openWrite(name string) (*os.File, error) { return d.openRegular(name, unix.O_RDWR) }
 
 func (d *dir) openRegular(name string, flags int) (*os.File, error) {
-	fd, err := d.openFD(name, flags|unix.O_NONBLOCK, 0)
+	fd, _, err := d.regularFD(name, flags)
 	if err != nil {
 		return nil, err
+	}
+	return os.NewFile(uintptr(fd), d.where+"/"+name), nil
+}
+
+// regularFD opens a regular file.
+func (d *dir) regularFD(name string, flags int) (int, fileInfo, error) {
+	fd, err := d.openFD(name, flags|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return 0, fileInfo{}, err
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
@@ -253,9 +268,33 @@ func (d *dir) openRegular(name string, flags int) (*os.File, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, &opError{"open", d.where + "/" + name, err}
+		return 0, fileInfo{}, &opError{"open", d.where + "/" + name, err}
 	}
-	return os.NewFile(uintptr(fd), d.where+"/"+name), nil
+	return fd, newFileInfo(&st), nil
+}
+
+// contents reads a regular file into buf if it fits, else it returns the open file. The size is that of what was read.
+func (d *dir) contents(name string, buf []byte) ([]byte, *os.File, fileInfo, error) {
+	fd, fi, err := d.regularFD(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, nil, fi, err
+	}
+	if fi.size > int64(len(buf)) {
+		return nil, os.NewFile(uintptr(fd), d.where+"/"+name), fi, nil
+	}
+	defer unix.Close(fd)
+	got := 0
+	for got < int(fi.size) {
+		n, err := retry(func() (int, error) { return unix.Pread(fd, buf[got:fi.size], int64(got)) })
+		if err == nil && n == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, nil, fi, &opError{"read", d.where + "/" + name, err}
+		}
+		got += n
+	}
+	return buf[:got], nil, fi, nil
 }
 
 var errNotRegular = errors.New("not a regular file")

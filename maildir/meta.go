@@ -2,8 +2,9 @@ package maildir
 
 import (
 	"bytes"
+	"cmp"
 	"io"
-	"os"
+	"slices"
 	"sync"
 
 	"roost/maildir/message"
@@ -52,62 +53,158 @@ func (m *Mailbox) Meta(uid uint32) (*message.Meta, error) {
 	if meta != nil {
 		return meta, nil
 	}
-	defer m.store.opt.Budget.parse()()
-	f, err := m.OpenMessage(uid)
-	if err != nil {
-		return nil, err
+	b := m.NewMetaBatch(false)
+	defer b.Close()
+	return b.Meta(&Record{UID: uid})
+}
+
+// Identified is Meta with EmailID and ThreadID. When they are not cached the whole file is read.
+func (m *Mailbox) Identified(uid uint32) (*message.Meta, error) {
+	cached := m.NewMetaReader()
+	meta := cached.Cached(uid)
+	if meta != nil && meta.HasEmailID {
+		meta = meta.Clone()
+	} else {
+		meta = nil
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if meta, err = parseFile(f, st.Size()); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	r := m.recs.find(uid)
-	if r == nil || m.err != nil { // the cache of a mailbox that is gone may be its successor's
-		m.mu.Unlock()
+	cached.Close()
+	if meta != nil {
 		return meta, nil
 	}
-	sum := baseSum(m.recs.baseOf(r))
-	m.mu.Unlock()
-	at := m.cache.put(uid, sum, meta)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r := m.recs.find(uid); r != nil {
-		// What was just read is the truth, whatever ,S= and ,W= in the name say.
-		m.recs.setSize(r, meta.Size)
-		r.wire, r.time, r.meta = meta.Wire, st.ModTime().Unix(), at
-		m.unsaved = true
-		m.accountLocked(amount{})
+	b := m.NewMetaBatch(true)
+	defer b.Close()
+	return b.Meta(&Record{UID: uid})
+}
+
+// MetaBatch finds out facts of messages that are not cached, and caches those of all of them when it is closed, in UID order, so that they
+// are quick to read in that order. Meta may be called concurrently.
+type MetaBatch struct {
+	m        *Mailbox
+	identify bool
+	mu       sync.Mutex // protects what follows
+	found    []foundMeta
+}
+
+// foundMeta is a message that has been parsed.
+type foundMeta struct {
+	uid              uint32
+	size, wire, time int64
+	entry            []byte // of the cache, to be tied to the base name; nil: too large
+}
+
+// metaMakers are not in use.
+var metaMakers = sync.Pool{New: func() any { return new(message.MetaMaker) }}
+
+// NewMetaBatch returns a batch for messages of this mailbox; identify: with EmailID. It holds all facts until it is closed.
+func (m *Mailbox) NewMetaBatch(identify bool) *MetaBatch { return &MetaBatch{m: m, identify: identify} }
+
+// Meta parses the message that rec.UID names, and makes Size, Wire and Time of rec known.
+func (b *MetaBatch) Meta(rec *Record) (*message.Meta, error) {
+	defer b.m.store.opt.Budget.parse()()
+	maker := metaMakers.Get().(*message.MetaMaker)
+	defer metaMakers.Put(maker)
+	meta, mtime, err := b.m.parse(rec.UID, maker, b.identify)
+	if err != nil {
+		return nil, err
 	}
+	rec.Size, rec.Wire, rec.Time = meta.Size, meta.Wire, floorSeconds(mtime)
+	found := foundMeta{uid: rec.UID, size: rec.Size, wire: rec.Wire, time: rec.Time}
+	meta, found.entry = newEntry(rec.UID, meta)
+	b.mu.Lock()
+	b.found = append(b.found, found)
+	b.mu.Unlock()
 	return meta, nil
 }
+
+var entryBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// Close caches what was found out.
+func (b *MetaBatch) Close() {
+	if len(b.found) == 0 {
+		return
+	}
+	slices.SortFunc(b.found, func(x, y foundMeta) int { return cmp.Compare(x.uid, y.uid) })
+	m := b.m
+	m.mu.Lock()
+	if m.err != nil { // the cache of a mailbox that is gone may be its successor's
+		m.mu.Unlock()
+		return
+	}
+	sums := make([]uint32, len(b.found))
+	for i, f := range b.found {
+		if r := m.recs.find(f.uid); r != nil {
+			sums[i] = baseSum(m.recs.baseOf(r))
+		}
+	}
+	m.mu.Unlock()
+
+	buf := entryBuffers.Get().(*[]byte)
+	defer entryBuffers.Put(buf)
+	entries, n := (*buf)[:0], 0
+	places := make([]uint32, len(b.found)) // in entries
+	for i, f := range b.found {
+		if f.entry != nil {
+			tieEntry(f.entry, sums[i])
+			entries = append(entries, padding[:-len(entries)&(metaAlign-1)]...)
+			places[i] = uint32(len(entries) / metaAlign)
+			entries = append(entries, f.entry...)
+			n++
+		}
+	}
+	at := m.cache.write(entries, n)
+	if *buf = entries; cap(entries) > maxEntryBuffer {
+		*buf = nil
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, f := range b.found {
+		if r := m.recs.find(f.uid); r != nil {
+			// What was just read is the truth, whatever ,S= and ,W= in the name say.
+			m.recs.setSize(r, f.size)
+			r.wire, r.time = f.wire, f.time
+			if f.entry != nil && at != 0 {
+				r.meta = at + places[i]
+			}
+			m.unsaved = true
+		}
+	}
+	m.accountLocked(amount{})
+}
+
+// maxEntryBuffer is the capacity up to which a buffer for entries is used again.
+const maxEntryBuffer = 1 << 20
 
 // wholeFile is up to which size a message is read at once: nearly all are smaller.
 const wholeFile = 256 << 10
 
 var fileBuffers = sync.Pool{New: func() any { b := make([]byte, wholeFile); return &b }}
 
-// parseFile finds out what is cached of a message.
-func parseFile(f *os.File, size int64) (*message.Meta, error) {
-	var r io.ReaderAt = f
-	if size <= wholeFile {
-		buf := fileBuffers.Get().(*[]byte)
-		defer fileBuffers.Put(buf)
-		n, err := f.ReadAt((*buf)[:size], 0)
-		if err != nil && err != io.EOF {
-			return nil, err
+// parse finds out what is cached of a message, and when its file was modified, in nanoseconds since the epoch. The facts are maker's.
+func (m *Mailbox) parse(uid uint32, maker *message.MetaMaker, identify bool) (meta *message.Meta, mtime int64, err error) {
+	buf := fileBuffers.Get().(*[]byte)
+	defer fileBuffers.Put(buf)
+	err = m.withFile(uid, func(d *dir, name string) error {
+		b, f, st, err := d.contents(name, *buf)
+		if err != nil {
+			return err
 		}
-		r = bytes.NewReader((*buf)[:n])
-	}
-	msg, err := message.Parse(r, size, message.DefaultLimits)
-	if err != nil {
-		return nil, err
-	}
-	return message.NewMeta(msg, r)
+		var r io.ReaderAt = bytes.NewReader(b)
+		if f != nil {
+			defer f.Close()
+			r = f
+		}
+		mtime = st.mtime
+		msg, err := message.Parse(r, st.size, message.DefaultLimits)
+		if err != nil {
+			return err
+		}
+		if meta, err = maker.Make(msg, r); err == nil && identify {
+			err = meta.Identify(r)
+		}
+		return err
+	})
+	return meta, mtime, err
 }
 
 // Uncached lists the places in recs of the messages whose facts are not in the cache.

@@ -18,10 +18,12 @@ import (
 // skip is the distance from the start of the parent's body; the extras are what line ends add.
 
 // metaVersion changes with the format and with whatever Meta's contents depend on: CachedFields, rendering, parsing.
-const metaVersion = 3
+const metaVersion = 4
 
 const (
 	flagAllHeader = 1 << iota
+	flagEmailID
+	flagThreadID
 )
 
 const (
@@ -45,6 +47,12 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	if m.HasAllHeader {
 		flags |= flagAllHeader
 	}
+	if m.HasEmailID {
+		flags |= flagEmailID
+	}
+	if m.HasThreadID {
+		flags |= flagThreadID
+	}
 	dst = binary.AppendUvarint(dst, flags)
 	dst = binary.AppendUvarint(dst, m.dropped)
 	dst = append(dst, m.EmailID[:]...)
@@ -55,6 +63,11 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
+// BinarySize is no less than the length of the cache form, and hardly more.
+func (m *Meta) BinarySize() int {
+	return 7*binary.MaxVarintLen64 + 2*len(m.EmailID) + 5*binary.MaxVarintLen32 + len(m.Envelope) + len(m.BodyStructure) + len(m.Body) + len(m.Header) + len(m.tree)
+}
+
 // UnmarshalBinary reads the cache form, whose slices m then shares. It rejects what is torn or from another version; that the octets are the
 // ones written is for the caller to know (a checksum).
 func (m *Meta) UnmarshalBinary(b []byte) error {
@@ -63,7 +76,8 @@ func (m *Meta) UnmarshalBinary(b []byte) error {
 		return errMeta
 	}
 	*m = Meta{Size: r.size(), Wire: r.size(), SentDay: r.varint(), SentTime: r.varint()}
-	m.HasAllHeader = r.uvarint()&flagAllHeader != 0
+	flags := r.uvarint()
+	m.HasAllHeader, m.HasEmailID, m.HasThreadID = flags&flagAllHeader != 0, flags&flagEmailID != 0, flags&flagThreadID != 0
 	m.dropped = r.uvarint()
 	m.EmailID, m.ThreadID = r.objectID(), r.objectID()
 	for _, p := range [...]*[]byte{&m.Envelope, &m.BodyStructure, &m.Body, &m.Header, &m.tree} {

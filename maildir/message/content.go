@@ -1,6 +1,9 @@
 package message
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // The header fields that say what a part is.
 const (
@@ -42,6 +45,15 @@ func (f *contentFields) reset(limit int) {
 		f.seen[i] = false
 	}
 	f.cur, f.left, f.used = -1, limit, 0
+}
+
+// shrink lets go of what a large header took.
+func (f *contentFields) shrink() {
+	for i := range f.body {
+		if cap(f.body[i]) > 1<<10 {
+			f.body[i] = nil
+		}
+	}
 }
 
 // start takes a header line, or the beginning of one.
@@ -96,7 +108,7 @@ func (f *contentFields) fill(p *Part, digest bool, maxParams int) (boundary stri
 		if l.space() {
 			// Of "quoted printable" or "text/html" nothing can be believed; a semicolon behind is harmless.
 			if token, ok := l.token(nil); ok && len(token) > 0 && (l.done() || l.at(';')) {
-				p.Encoding = lowerASCII(string(token))
+				p.Encoding = lowerASCII(intern(token))
 			}
 		}
 	}
@@ -104,7 +116,7 @@ func (f *contentFields) fill(p *Part, digest bool, maxParams int) (boundary stri
 		l := lexer{s: f.body[contentDisposition]}
 		if l.space() {
 			if token, ok := l.token(nil); ok {
-				p.Disposition = string(token)
+				p.Disposition = intern(token)
 				p.DispositionParams = l.params(maxParams)
 				if len(token) == 0 && len(p.DispositionParams) > 0 {
 					p.Disposition = "attachment" // so that the parameters can be told
@@ -145,7 +157,7 @@ func (f *contentFields) parseType(p *Part, maxParams int) {
 		p.Params = l.params(maxParams)
 	}
 	if len(major) > 0 {
-		p.Type, p.Subtype = string(major), string(minor)
+		p.Type, p.Subtype = intern(major), intern(minor)
 	}
 	if !ok && isMultipart(p) {
 		p.Type, p.Subtype = "application", "octet-stream" // no boundary, and so no children
@@ -187,6 +199,25 @@ func (f *contentFields) text(i int) string {
 		return ""
 	}
 	return string(unfold(nil, f.body[i]))
+}
+
+// common are values that most messages have.
+var common = func() map[string]string {
+	words := make(map[string]string)
+	for _, w := range strings.Fields(`text plain html calendar multipart mixed alternative related report signed message application octet-stream pdf image jpeg
+		png gif 7bit 8bit quoted-printable base64 attachment inline charset us-ascii utf-8 UTF-8 iso-8859-1 ISO-8859-1 windows-1252 format flowed
+		delsp boundary name filename type`) {
+		words[w] = w
+	}
+	return words
+}()
+
+// intern is string(b), without a copy of a common one.
+func intern(b []byte) string {
+	if s, ok := common[string(b)]; ok {
+		return s
+	}
+	return string(b)
 }
 
 func isMultipart(p *Part) bool { return equalFold(p.Type, "multipart") }

@@ -69,13 +69,14 @@ const maxDateWords = 10
 
 // dateWords splits a date at white space, commas and comments, and 02-Jan-2006 at its dashes.
 func dateWords(b []byte) (words []string) {
-	l := lexer{s: b}
+	l, text := lexer{s: b}, string(b)
+	words = make([]string, 0, maxDateWords)
 	for len(words) < maxDateWords && l.space() && !l.done() {
 		start := l.i
 		for !l.done() && strings.IndexByte(" \t\r\n,(", l.s[l.i]) < 0 {
 			l.i++
 		}
-		w := string(l.s[start:l.i])
+		w := text[start:l.i]
 		if l.at(',') {
 			l.i++
 		}

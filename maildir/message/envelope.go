@@ -25,18 +25,25 @@ var envelopeNames = [envCount]string{"date", "subject", "from", "sender", "reply
 // envelope is what ENVELOPE tells of a header: the fields' own octets. Of text fields that are repeated the last counts, the addresses
 // of repeated address fields are joined, as Dovecot does it.
 type envelope struct {
-	text  [envCount][]byte // nil: absent
-	lists [envCount][]address
+	text      [envCount][]byte // nil: absent
+	lists     [envCount][]address
+	unfolding []byte // what text and lists are parts of
 }
 
 // set takes a field, raw; most limits the addresses taken from it. It returns how many were.
 func (e *envelope) set(i int, raw []byte, most int) int {
+	if e.unfolding == nil {
+		e.unfolding = []byte{} // what is empty is not absent
+	}
+	at := len(e.unfolding)
+	e.unfolding = unfold(e.unfolding, fieldBody(raw))
+	value := e.unfolding[at:len(e.unfolding):len(e.unfolding)]
 	if i < envFrom || i > envBcc {
-		e.text[i] = unfold([]byte{}, fieldBody(raw))
+		e.text[i] = value
 		return 0
 	}
 	n := len(e.lists[i])
-	e.lists[i] = parseAddresses(e.lists[i], unfold(nil, fieldBody(raw)), n+most)
+	e.lists[i] = parseAddresses(e.lists[i], value, n+most)
 	return len(e.lists[i]) - n
 }
 

@@ -20,28 +20,25 @@ func objectID(sum []byte) (id ObjectID) {
 	return id
 }
 
-// identify hashes a message file.
-func identify(r io.ReaderAt, size int64) (ObjectID, error) {
+// Identify makes EmailID and ThreadID known: it hashes the message that m was made from, octet by octet, which takes about as long as parsing it.
+// Few clients ask for it.
+func (m *Meta) Identify(r io.ReaderAt) error {
 	h := sha256.New()
 	window := scanBuffers.Get().(*[]byte)
 	defer scanBuffers.Put(window)
-	_, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, size), *window)
-	return objectID(h.Sum(nil)), err
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, m.Size), *window); err != nil {
+		return err
+	}
+	m.EmailID, m.HasEmailID = objectID(h.Sum(nil)), true
+	if !m.HasThreadID { // a message without identifiers is alone
+		m.ThreadID, m.HasThreadID = m.EmailID, true
+	}
+	return nil
 }
 
 // The fields that say which conversation a message belongs to: the first identifier of the first of them that has one. Everything that answers
 // a message, directly or not, has that message's identifier first in References (RFC 5322 §3.6.4).
 var threadFields = [...]string{"references", "in-reply-to", "message-id"}
-
-// threadField is the rank of a field among threadFields, -1: none of them.
-func threadField(lower []byte) int {
-	for i, name := range threadFields {
-		if string(lower) == name {
-			return i
-		}
-	}
-	return -1
-}
 
 // firstMessageID returns the first "<…>" of a field's body, without white space; nil when there is none.
 func firstMessageID(field []byte) []byte {

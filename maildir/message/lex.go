@@ -2,7 +2,7 @@ package message
 
 // lexer reads the tokens of structured header fields (RFC 5322 §3.2, RFC 2045 §5.1) the lenient way: 8-bit octets are text, comments and
 // folds may stand anywhere. A method that reads something also skips the white space and comments behind it. Methods return false on a
-// syntax error; what was read before it stays read and appended.
+// syntax error; what was read before it stays read and appended. What is appended to nil may be a part of s.
 type lexer struct {
 	s       []byte
 	i       int
@@ -67,6 +67,9 @@ func (l *lexer) run(dst []byte, class uint8) []byte {
 	for l.i < len(l.s) && classes[l.s[l.i]]&class != 0 {
 		l.i++
 	}
+	if dst == nil {
+		return l.s[start:l.i:l.i]
+	}
 	return append(dst, l.s[start:l.i]...)
 }
 
@@ -101,8 +104,28 @@ func (l *lexer) dotAtom(dst []byte) ([]byte, bool) {
 	}
 }
 
+// plain steps over a quoted-string without quoting or line ends in it and returns what it says; nil, and nothing read, for any other.
+func (l *lexer) plain() []byte {
+	for n := l.i + 1; n < len(l.s); n++ {
+		switch l.s[n] {
+		case '"':
+			start := l.i + 1
+			l.i = n + 1
+			return l.s[start:n:n]
+		case '\\', '\n':
+			return nil
+		}
+	}
+	return nil
+}
+
 // quoted is a quoted-string, without its quoting and line ends.
 func (l *lexer) quoted(dst []byte) ([]byte, bool) {
+	if dst == nil {
+		if plain := l.plain(); plain != nil {
+			return plain, l.space()
+		}
+	}
 	for l.i++; l.i < len(l.s); l.i++ {
 		switch c := l.s[l.i]; c {
 		case '"':

@@ -74,6 +74,8 @@ type Meta struct {
 	HasAllHeader  bool   // Header holds every field of the message
 	EmailID       ObjectID
 	ThreadID      ObjectID
+	HasEmailID    bool   // EmailID is known; Identify makes it so
+	HasThreadID   bool   // likewise, from the start for nearly all messages
 	tree          []byte // Part tree, see appendTree
 	dropped       uint64 // bit i: CachedFields[i] is in the message but not (all) in Header
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 )
 
 const (
@@ -29,46 +28,55 @@ var CachedFields = []string{
 	"x-uniform-type-identifier", "x-universally-unique-identifier",
 }
 
-// NewMeta collects the cached facts from a parsed message; r is needed for header bytes.
-func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) {
-	c := collector{
-		r:         r,
-		meta:      &Meta{Size: m.Size, Wire: m.Wire, SentDay: math.MinInt64, SentTime: math.MinInt64},
-		envelopes: make(map[*Part][]byte),
-		budget:    headerBudget * DefaultLimits.HeaderBytes,
-		addresses: DefaultLimits.Addresses,
-	}
+// NewMeta collects the cached facts from a parsed message; r is needed for header bytes. EmailID is left to Identify.
+func NewMeta(m *Message, r io.ReaderAt) (*Meta, error) { return new(MetaMaker).Make(m, r) }
+
+// MetaMaker makes one Meta after another in the same memory. The zero value is ready. For one goroutine at a time.
+type MetaMaker struct {
+	meta                         Meta
+	envelope, structure, header  []byte // of the last Meta
+	body, tree, field, unfolding []byte
+}
+
+// Make is NewMeta. What it returns holds until the next call.
+func (k *MetaMaker) Make(m *Message, r io.ReaderAt) (*Meta, error) {
+	k.meta = Meta{Size: m.Size, Wire: m.Wire, SentDay: math.MinInt64, SentTime: math.MinInt64, Header: k.header[:0]}
+	c := newCollector(r, &k.meta)
+	c.field, c.unfolding, c.rendered = k.field, k.unfolding[:0], k.envelope[:0]
 	if err := c.walk(m.Root, true); err != nil {
 		return nil, err
 	}
-	meta := c.meta
-	var err error
-	if meta.EmailID, err = identify(r, m.Size); err != nil {
-		return nil, err
-	}
-	meta.ThreadID = meta.EmailID // a message without identifiers is alone
+	meta := &k.meta
 	if i := slices.IndexFunc(c.thread[:], func(id []byte) bool { return id != nil }); i >= 0 {
 		sum := sha256.Sum256(c.thread[i])
-		meta.ThreadID = objectID(sum[:])
+		meta.ThreadID, meta.HasThreadID = objectID(sum[:]), true
 	}
-	meta.Envelope = c.envelopes[m.Root]
-	w := structureWriter{envelope: c.envelopes}
-	meta.Body = w.append(nil, m.Root)
-	w.extended = true
-	meta.BodyStructure = w.append(nil, m.Root)
-	meta.tree = appendTree(nil, m.Root, 0)
+	meta.Envelope = c.envelopes[0].value
+	w := structureWriter{envelopes: c.envelopes}
+	k.body = w.append(k.body[:0], m.Root)
+	w.extended, w.next = true, 0
+	k.structure = w.append(k.structure[:0], m.Root)
+	k.tree = appendTree(k.tree[:0], m.Root, 0)
+	meta.Body, meta.BodyStructure, meta.tree = k.body, k.structure, k.tree
+	k.header, k.field, k.unfolding, k.envelope = meta.Header, c.field, c.unfolding, c.rendered
+	for _, b := range [...]*[]byte{&k.header, &k.field, &k.unfolding, &k.envelope, &k.body, &k.structure, &k.tree} {
+		if cap(*b) > maxKept {
+			*b = nil
+		}
+	}
 	return meta, nil
 }
 
+// maxKept is the capacity up to which memory of a MetaMaker is used again.
+const maxKept = 64 << 10
+
 // PartStructure renders BODYSTRUCTURE of one part of a message that was parsed from r.
 func PartStructure(r io.ReaderAt, m *Message, p *Part) ([]byte, error) {
-	c := collector{
-		r: r, meta: &Meta{}, envelopes: make(map[*Part][]byte), budget: headerBudget * DefaultLimits.HeaderBytes, addresses: DefaultLimits.Addresses,
-	}
+	c := newCollector(r, &Meta{})
 	if err := c.walk(p, p == m.Root); err != nil {
 		return nil, err
 	}
-	w := structureWriter{extended: true, envelope: c.envelopes}
+	w := structureWriter{extended: true, envelopes: c.envelopes}
 	return w.append(nil, p), nil
 }
 
@@ -76,10 +84,24 @@ func PartStructure(r io.ReaderAt, m *Message, p *Part) ([]byte, error) {
 type collector struct {
 	r         io.ReaderAt
 	meta      *Meta
-	envelopes map[*Part][]byte
-	budget    int // octets of fields that may still be kept
-	addresses int // that may still come
+	envelopes []renderedEnvelope // in the order of the parts
+	budget    int                // octets of fields that may still be kept
+	addresses int                // that may still come
 	thread    [len(threadFields)][]byte
+
+	field     []byte // the field being read, as far as it is kept
+	unfolding []byte // what the values of the envelope being read are parts of
+	rendered  []byte // what envelopes are parts of
+}
+
+// renderedEnvelope is ENVELOPE of a message that a part holds, or of the message itself.
+type renderedEnvelope struct {
+	of    *Part
+	value []byte
+}
+
+func newCollector(r io.ReaderAt, meta *Meta) collector {
+	return collector{r: r, meta: meta, budget: headerBudget * DefaultLimits.HeaderBytes, addresses: DefaultLimits.Addresses}
 }
 
 func (c *collector) walk(p *Part, isMessage bool) error {
@@ -103,29 +125,27 @@ func (c *collector) walk(p *Part, isMessage bool) error {
 func (c *collector) header(p *Part, root bool) error {
 	s := newScanner(c.r, p.HeaderOff, p.BodyOff)
 	defer s.close()
-	var env envelope
+	env := envelope{unfolding: c.unfolding[:0]}
 	whole := root && p.BodyOff-p.HeaderOff <= maxWholeHeader
 	var (
-		field    []byte  // the field being read, as far as it is kept
-		envField = -1    // its place in ENVELOPE
-		keep     = whole // it goes to Meta.Header
-		cut      = false // not all of it fitted
-		index    = -1    // its place in CachedFields
-		thread   = -1    // its place in threadFields
-		flush    = func() {
-			if envField >= 0 {
-				c.addresses -= env.set(envField, field, c.addresses)
-				if root && envField == envDate {
+		field = c.field[:0] // the field being read, as far as it is kept
+		use   = noField
+		keep  = whole // it goes to Meta.Header
+		cut   = false // not all of it fitted
+		flush = func() {
+			if use.envelope >= 0 {
+				c.addresses -= env.set(int(use.envelope), field, c.addresses)
+				if root && use.envelope == envDate {
 					c.meta.SentDay, c.meta.SentTime = parseDate(env.text[envDate])
 				}
 			}
-			if thread >= 0 && c.thread[thread] == nil {
-				c.thread[thread] = firstMessageID(field)
+			if root && use.thread >= 0 && c.thread[use.thread] == nil {
+				c.thread[use.thread] = firstMessageID(field)
 			}
 			if keep {
-				c.keep(field, index, cut)
+				c.keep(field, int(use.cached), cut)
 			}
-			field, envField, thread, keep, cut = field[:0], -1, -1, false, false
+			field, use, keep, cut = field[:0], noField, false, false
 		}
 	)
 	for {
@@ -141,17 +161,11 @@ func (c *collector) header(p *Part, root bool) error {
 		}
 		if !isWSP(line[0]) {
 			flush()
-			var lower [64]byte
-			name := appendLower(lower[:0], fieldName(line))
-			envField = envelopeField(name)
-			index, keep = cachedField(name)
-			keep = root && (keep || whole)
-			if root {
-				thread = threadField(name)
-			}
+			use = fieldUseOf(fieldName(line))
+			keep = root && (use.cached >= 0 || whole)
 		}
 		for {
-			if envField >= 0 || keep {
+			if use.envelope >= 0 || keep {
 				b := line[:min(len(line), c.budget, DefaultLimits.HeaderBytes-len(field))]
 				field = append(field, b...)
 				c.budget -= len(b)
@@ -166,32 +180,57 @@ func (c *collector) header(p *Part, root bool) error {
 	}
 	flush()
 	c.meta.HasAllHeader = c.meta.HasAllHeader || whole
-	c.envelopes[p] = env.appendTo(nil)
+	at := len(c.rendered)
+	c.rendered = env.appendTo(c.rendered)
+	c.envelopes = append(c.envelopes, renderedEnvelope{p, c.rendered[at:len(c.rendered):len(c.rendered)]})
+	c.field, c.unfolding = field, env.unfolding
 	return s.err
 }
 
 // keep adds a raw field of the message's own header to the cache, or notes that it is not there.
 func (c *collector) keep(field []byte, index int, cut bool) {
 	if cut || len(c.meta.Header)+len(field) > maxHeaderKept {
-		c.meta.dropped |= 1 << index
+		if index >= 0 {
+			c.meta.dropped |= 1 << index
+		}
 		return
 	}
 	c.meta.Header = append(c.meta.Header, field...)
 }
 
-// envelopeField is the place of a field in ENVELOPE, -1: none.
-func envelopeField(lower []byte) int {
-	for i, name := range envelopeNames {
-		if string(lower) == name {
-			return i
+// fieldUse says what a header field is good for: its places in ENVELOPE, CachedFields and threadFields, -1 where it has none.
+type fieldUse struct{ envelope, cached, thread int8 }
+
+var noField = fieldUse{-1, -1, -1}
+
+// fieldUses has a fieldUse for each field that is good for anything, by its name in lower case.
+var fieldUses = func() map[string]fieldUse {
+	uses := make(map[string]fieldUse)
+	set := func(names []string, place func(*fieldUse) *int8) {
+		for i, name := range names {
+			use, ok := uses[name]
+			if !ok {
+				use = noField
+			}
+			*place(&use) = int8(i)
+			uses[name] = use
 		}
 	}
-	return -1
-}
+	set(envelopeNames[:], func(u *fieldUse) *int8 { return &u.envelope })
+	set(CachedFields, func(u *fieldUse) *int8 { return &u.cached })
+	set(threadFields[:], func(u *fieldUse) *int8 { return &u.thread })
+	return uses
+}()
 
-// cachedField is the place of a field in CachedFields.
-func cachedField[S ~string | ~[]byte](lower S) (int, bool) {
-	return slices.BinarySearchFunc(CachedFields, lower, func(a string, b S) int { return strings.Compare(a, string(b)) })
+// fieldUseOf looks up a field in any case.
+func fieldUseOf(name []byte) fieldUse {
+	var lower [64]byte
+	if len(name) <= len(lower) {
+		if use, ok := fieldUses[string(appendLower(lower[:0], name))]; ok {
+			return use
+		}
+	}
+	return noField
 }
 
 // Cached tells whether Header answers questions about this field (any case): it is one of CachedFields, or HasAllHeader.
@@ -199,7 +238,7 @@ func (m *Meta) Cached(field string) bool {
 	if m.HasAllHeader {
 		return true
 	}
-	i, ok := cachedField(lowerASCII(field))
+	i, ok := slices.BinarySearch(CachedFields, lowerASCII(field))
 	return ok && m.dropped&(1<<i) == 0
 }
 

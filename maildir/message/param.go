@@ -73,7 +73,7 @@ func (l *lexer) param() (p Param, ok bool) {
 	default:
 		value, ok = l.token(nil)
 	}
-	return Param{string(name), string(value)}, ok
+	return Param{intern(name), intern(value)}, ok
 }
 
 // piece is a parameter named name*N, name*N* or name*.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math/bits"
+	"sync"
 )
 
 const (
@@ -17,19 +18,30 @@ const (
 
 // Parse reads the whole message once. It never fails on broken mail, only on read errors.
 func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
-	p := parser{
-		s:          newScanner(r, 0, size),
-		lim:        lim,
-		boundaries: make(map[string]*openPart),
-		budget:     headerBudget * lim.HeaderBytes,
-	}
-	defer p.s.close()
+	p := parsers.Get().(*parser)
+	defer p.release()
+	p.s, p.lim, p.budget, p.parts = newScanner(r, 0, size), lim, headerBudget*lim.HeaderBytes, 0
 	root := p.run()
 	if p.s.err != nil {
 		return nil, p.s.err
 	}
 	end := p.s.mark()
 	return &Message{Root: root, Size: end.off, Wire: mark{}.wire(end)}, nil
+}
+
+// parsers are those that are not in use, with nothing open.
+var parsers = sync.Pool{New: func() any { return &parser{boundaries: make(map[string]*openPart)} }}
+
+// release gives a parser back that has closed all parts.
+func (p *parser) release() {
+	p.s.close()
+	p.s = nil
+	clear(p.open[:cap(p.open)])
+	if len(p.boundaries) > 0 { // it panicked
+		return
+	}
+	p.fields.shrink()
+	parsers.Put(p)
 }
 
 // parser is the state of one Parse. Parts are opened and closed like brackets, on a stack: there is no recursion.

@@ -4,8 +4,9 @@ import "strconv"
 
 // structureWriter renders BODY and BODYSTRUCTURE (RFC 9051 §7.5.2). Parts nest no deeper than Limits.Depth.
 type structureWriter struct {
-	extended bool
-	envelope map[*Part][]byte // ENVELOPE of every embedded message
+	extended  bool
+	envelopes []renderedEnvelope // of the message and those embedded in it, in their order
+	next      int                // envelopes before it are done with
 }
 
 func (w *structureWriter) append(dst []byte, p *Part) []byte {
@@ -16,6 +17,16 @@ func (w *structureWriter) append(dst []byte, p *Part) []byte {
 		dst = w.appendSingle(dst, p)
 	}
 	return append(dst, ')')
+}
+
+// envelopeOf returns ENVELOPE of an embedded message. They are asked for in the order of the list.
+func (w *structureWriter) envelopeOf(p *Part) []byte {
+	for ; w.next < len(w.envelopes); w.next++ {
+		if w.envelopes[w.next].of == p {
+			return w.envelopes[w.next].value
+		}
+	}
+	return nil
 }
 
 // noParts stands for the children of a multipart that has none: the grammar wants at least one.
@@ -75,7 +86,7 @@ func (w *structureWriter) appendSingle(dst []byte, p *Part) []byte {
 	dst = strconv.AppendInt(dst, p.WireBody, 10)
 	if p.Message != nil {
 		dst = append(dst, ' ')
-		dst = append(dst, w.envelope[p.Message]...)
+		dst = append(dst, w.envelopeOf(p.Message)...)
 		dst = append(dst, ' ')
 		dst = w.append(dst, p.Message)
 	}
