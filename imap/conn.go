@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// writePiece is what a client has to take within Limits.Write, so that a slow one is told from one that reads nothing.
-	writePiece = 64 << 10
+	// writePiece is what a client has to take within Limits.Write, so that a slow one is told from one that reads nothing. What encoders write at
+	// once is smaller.
+	writePiece = 72 << 10
 	// halfClosed is how long a client that says nothing more is worked for without a sign that it still listens.
 	halfClosed = 30 * time.Second
 	// TCP's own sign of life finds clients that went away without a word. Rare enough not to keep a telephone's radio awake.

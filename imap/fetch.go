@@ -375,6 +375,9 @@ func (f *fetcher) parts(m *fetchMessage) error {
 	if err := f.open(m); err != nil {
 		return err
 	}
+	if m.tree = f.s.fetched.tree(f.box, m); m.tree != nil {
+		return nil
+	}
 	if m.meta == nil {
 		f.facts(m) // on failure the open file can still be parsed
 	}
@@ -447,4 +450,22 @@ type fetchMemo struct {
 	marks   lineMarks
 	size    sizeMemo
 	decoder decodeMemo
+	kept    struct { // the message of the last chunk
+		box  *maildir.Mailbox
+		uid  uint32
+		tree *message.Message
+	}
+}
+
+// keep remembers the part tree of a message.
+func (memo *fetchMemo) keep(box *maildir.Mailbox, m *fetchMessage) {
+	memo.kept.box, memo.kept.uid, memo.kept.tree = box, m.rec.UID, m.tree
+}
+
+// tree returns the part tree of a message whose file is open, nil when it is not the one that was kept.
+func (memo *fetchMemo) tree(box *maildir.Mailbox, m *fetchMessage) *message.Message {
+	if k := &memo.kept; k.tree != nil && k.box == box && k.uid == m.rec.UID && k.tree.Size == m.size {
+		return k.tree
+	}
+	return nil
 }

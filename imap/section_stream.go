@@ -86,24 +86,32 @@ func appendCRLF(dst, block []byte, prev byte) []byte {
 }
 
 // lineMarks remembers for the region read last how many octets are sent for what lies before every markStride-th octet of it, as far as it
-// has been read. Sequential chunks thus cost time linear in the region, and any other chunk at most one stride more than its size.
+// has been read, and where the last chunk ended. Sequential chunks thus cost no more than what is sent, and any other chunk at most one stride
+// more than its size.
 type lineMarks struct {
 	box  *maildir.Mailbox
 	uid  uint32
 	rg   region
-	wire []int64 // wire[k]: octets sent for [rg.off, rg.off+k*markStride)
+	wire []int64  // wire[k]: octets sent for [rg.off, rg.off+k*markStride)
+	last position // where the last chunk ended
 }
+
+// position is an offset in a file, and how many octets of a region are sent for what lies before it.
+type position struct{ off, wire int64 }
 
 // locate returns a file offset at or before the wire offset `at` of the region, and the wire offset it stands for: at most markStride
 // stored octets before it, unless the region ends there.
 func (lm *lineMarks) locate(r io.ReaderAt, box *maildir.Mailbox, uid uint32, rg region, at int64, buf []byte) (off, wire int64, err error) {
 	if lm.box != box || lm.uid != uid || lm.rg != rg || len(lm.wire) == 0 {
-		*lm = lineMarks{box: box, uid: uid, rg: rg, wire: append(lm.wire[:0], 0)}
+		*lm = lineMarks{box: box, uid: uid, rg: rg, wire: append(lm.wire[:0], 0), last: position{rg.off, 0}}
+	}
+	if lm.last.wire <= at && at <= lm.last.wire+1 { // its last octet may have been half a line end
+		return lm.last.off, lm.last.wire, nil
 	}
 	for {
 		last := len(lm.wire) - 1
 		from := rg.off + int64(last)*markStride
-		if lm.wire[last] > at || from+markStride > rg.end {
+		if at < lm.wire[last]+markStride || from+markStride > rg.end {
 			break
 		}
 		block := buf[:markStride]
@@ -132,11 +140,31 @@ func octetBefore(r io.ReaderAt, off, start int64) (byte, error) {
 	return b[0], nil
 }
 
+// ended remembers that a chunk ended at a wire offset of the region, with which block, of stored octets behind prev, was read as far as end; left
+// octets sent for it belong to what follows.
+func (lm *lineMarks) ended(wire, end int64, block []byte, prev byte, left int64) {
+	for i := len(block) - 1; i >= 0 && left > 0; i-- {
+		before := prev
+		if i > 0 {
+			before = block[i-1]
+		}
+		if left--; block[i] == '\n' && before != '\r' {
+			left--
+		}
+		end--
+	}
+	lm.last = position{end, wire + left} // left is -1 where CR and LF were parted
+}
+
 // crlfReader yields a region as it is sent, starting at any stored offset of it.
 type crlfReader struct {
 	r        io.ReaderAt
 	off, end int64
 	prev     byte
+
+	block  []byte // what next has read last, behind before
+	before byte
+	sent   int64 // octets that came of all that was read
 }
 
 // next reads up to len(buf) stored octets and appends them, converted, to dst. io.EOF at the end of the region or of the file.
@@ -152,10 +180,12 @@ func (c *crlfReader) next(dst, buf []byte) ([]byte, error) {
 		}
 		return dst, err
 	}
-	block := buf[:got]
-	dst = appendCRLF(dst, block, c.prev)
-	c.prev = block[got-1]
+	start := len(dst)
+	c.block, c.before = buf[:got], c.prev
+	dst = appendCRLF(dst, c.block, c.prev)
+	c.prev = c.block[got-1]
 	c.off += int64(got)
+	c.sent += int64(len(dst) - start)
 	return dst, nil
 }
 
@@ -189,7 +219,13 @@ func (f *fetcher) writeRegion(m *fetchMessage, rg region, p *wire.Partial) error
 		f.logFile(m, err)
 		return f.literal(nil)
 	}
-	return f.stream(m, &crlfReader{r: m.file, off: off, end: rg.end, prev: prev}, from-wire, to-from, false)
+	f.s.fetched.keep(f.box, m)
+	rd := &crlfReader{r: m.file, off: off, end: min(rg.end, off+to-wire), prev: prev} // no octet is sent as less than one
+	if err := f.stream(m, rd, from-wire, to-from, false); err != nil {
+		return err
+	}
+	f.s.fetched.marks.ended(to, rd.off, rd.block, rd.before, rd.sent-(to-wire))
+	return nil
 }
 
 // convertAll returns a small region as it is sent. A file that ends early yields what is there.

@@ -127,6 +127,47 @@ func TestLineMarks(t *testing.T) {
 	}
 }
 
+// TestChunksInTurn reads a region in chunks, each where the one before ended, also between CR and LF: nothing is read twice.
+func TestChunksInTurn(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	buf := make([]byte, streamBlock)
+	for range 300 {
+		in := "head\n" + randomLines(rng, rng.IntN(500))
+		rg := region{off: 5, end: int64(len(in))}
+		want := wireForm(in[5:])
+		rg.wire = int64(len(want))
+		rd := &countingReaderAt{r: strings.NewReader(in)}
+		var lm lineMarks
+		block := buf[:1+rng.IntN(20)]
+		for at, n := int64(0), int64(0); at < rg.wire; at += n {
+			n = min(1+rng.Int64N(30), rg.wire-at)
+			before := rd.n
+			off, wire, err := lm.locate(rd, nil, 1, rg, at, buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			prev, err := octetBefore(rd, off, rg.off)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cr := crlfReader{r: rd, off: off, end: min(rg.end, off+at+n-wire), prev: prev}
+			var out []byte
+			for cr.sent < at+n-wire {
+				if out, err = cr.next(out, block); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := string(out[at-wire:][:n]); got != want[at:at+n] {
+				t.Fatalf("%d octets at %d of %q: %q", n, at, in, got)
+			}
+			lm.ended(at+n, cr.off, cr.block, cr.before, cr.sent-(at+n-wire))
+			if read := int64(rd.n - before); read > n+2 {
+				t.Fatalf("%d octets at %d of %q: %d were read", n, at, in, read)
+			}
+		}
+	}
+}
+
 type countingReaderAt struct {
 	r io.ReaderAt
 	n int

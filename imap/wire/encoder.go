@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	encoderBuffer = 64 << 10 // written out when it passes this
-	directWrite   = 16 << 10 // writes of at least this go to the stream without a copy
+	encoderBuffer = 65 << 10 // written out when it passes this: 64 KiB, as clients fetch large parts, go out at once with what stands around them
 	maxKept       = 2 * encoderBuffer
 )
 
@@ -20,7 +19,7 @@ var buffers = sync.Pool{New: func() any {
 }}
 
 // Encoder writes responses. Errors are kept until Flush; after one nothing more is written. One goroutine uses it. Methods append to a buffer that is
-// written out when it passes 64 KiB or at Flush; nothing allocates per call.
+// written out when it passes 65 KiB or at Flush; nothing allocates per call.
 type Encoder struct {
 	UTF8 bool // mailbox names and quoted strings are sent as UTF-8 (ENABLE UTF8=ACCEPT or IMAP4rev2), not modified UTF-7
 
@@ -138,11 +137,15 @@ func (e *Encoder) Literal(n int64, binary bool) *Encoder {
 	return e.put(appendLiteralHead(e.grab(), n, binary))
 }
 
-// Write appends literal bytes. Large ones go to the stream without a copy. The error is the one that Flush will return.
+// Write appends literal bytes. What is larger than the buffer goes to the stream without a copy. The error is the one that Flush will return.
 func (e *Encoder) Write(p []byte) (int, error) {
-	if len(p) < directWrite {
-		e.put(append(e.grab(), p...))
-	} else {
+	b := e.grab()
+	switch room := cap(b) - len(b); {
+	case len(p) <= room:
+		e.put(append(b, p...))
+	case len(p) < encoderBuffer:
+		e.put(append(b, p[:room]...)).put(append(e.grab(), p[room:]...))
+	default:
 		e.writeOut()
 		if e.err == nil {
 			_, e.err = e.w.Write(p)

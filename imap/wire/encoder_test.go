@@ -168,7 +168,7 @@ func TestEncoderErrors(t *testing.T) {
 	out := &chunks{fail: boom}
 	e := NewEncoder(out)
 	e.Raw("x").CRLF()
-	if n, err := e.Write(make([]byte, directWrite)); n != 0 || err != boom {
+	if n, err := e.Write(make([]byte, encoderBuffer)); n != 0 || err != boom {
 		t.Errorf("Write: %d, %v", n, err)
 	}
 	out.fail = nil
