@@ -95,9 +95,13 @@ func (s *session) passwordsAllowed() bool {
 	return (s.tls != nil || s.srv.opt.AllowPlaintext(s.remote)) && slices.Contains(s.srv.opt.Auth.Mechanisms(s.request()), "PLAIN")
 }
 
+// capabilityOctets is about how long the list is.
+const capabilityOctets = 1 << 10
+
 // capabilities is the list as it is for this session now.
 func (s *session) capabilities() string {
 	var b strings.Builder
+	b.Grow(capabilityOctets)
 	for _, c := range capabilityTable {
 		if !c.shown(s) || !s.has(strings.ToUpper(c.name)) {
 			continue

@@ -1,10 +1,7 @@
 package imap
 
 import (
-	"slices"
-
 	"roost/imap/wire"
-	"roost/maildir"
 )
 
 // cmdSelect is SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1). Whatever happens, the old mailbox is no longer selected.
@@ -54,7 +51,7 @@ func (s *session) cmdSelect(c *command) error {
 	s.writeFlagLists()
 	s.writeExists()
 	if !s.rev2 && !s.uidOnly {
-		if seq := s.firstUnseen(); seq != 0 {
+		if seq := s.view.seq(box.FirstUnseen()); seq != 0 {
 			s.enc.Raw("* OK [UNSEEN ").Number(int64(seq)).Raw("] First unseen message").CRLF()
 		}
 	}
@@ -87,20 +84,6 @@ func (s *session) cmdSelect(c *command) error {
 		c.okCode = "READ-ONLY"
 	}
 	return nil
-}
-
-// firstUnseen returns the number of the first message without \Seen, 0 when all have it.
-func (s *session) firstUnseen() uint32 {
-	var recs []maildir.Record
-	for chunk := range slices.Chunk(s.view.uids, 4096) {
-		recs = s.view.box.Records(chunk, recs[:0])
-		for i := range recs {
-			if recs[i].Flags&maildir.Seen == 0 {
-				return s.view.seq(recs[i].UID)
-			}
-		}
-	}
-	return 0
 }
 
 // unselect forgets the selected mailbox.

@@ -274,6 +274,18 @@ func (m *Mailbox) FirstRecent() uint32 {
 	return m.recent
 }
 
+// FirstUnseen returns the first UID without \Seen, 0 when all have it.
+func (m *Mailbox) FirstUnseen() uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.recs.list {
+		if m.recs.list[i].flags&Seen == 0 {
+			return m.recs.list[i].uid
+		}
+	}
+	return 0
+}
+
 // Wait returns a channel of capacity one that gets a value after every change until stop is called. The channel already
 // holds a value, so that what happened before is not missed.
 func (m *Mailbox) Wait() (wake <-chan struct{}, stop func()) {

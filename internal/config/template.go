@@ -54,6 +54,9 @@ func checkTemplate(template string) error {
 
 // isTemplate tells whether different users get different paths.
 func isTemplate(s string) bool {
+	if strings.IndexByte(s, '{') < 0 {
+		return false
+	}
 	for _, f := range fields {
 		if strings.Contains(s, "{"+f+"}") {
 			return true
