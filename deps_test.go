@@ -108,7 +108,6 @@ roost/maildir
 	roost/internal/utf7                       names on disk
 	roost/maildir/message                     sizes and structure for the cache
 	github.com/emersion/go-maildir            makes a new Maildir
-	github.com/fsnotify/fsnotify              inotify
 	golang.org/x/sys                          *at system calls
 	golang.org/x/text                         names in NFC
 

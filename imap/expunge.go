@@ -47,11 +47,14 @@ func (s *session) deleted(uids []uint32) (deleted []uint32) {
 	return deleted
 }
 
+// expungeBatch is how many messages one Expunge call is given. It lets others at the mailbox in between, and tidies up at its end.
+const expungeBatch = 10_000
+
 // expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
 // uses it, too.
 func (s *session) expungeDeleted(uids []uint32) error {
 	done := 0
-	for batch := range slices.Chunk(uids, storeBatch) {
+	for batch := range slices.Chunk(uids, expungeBatch) {
 		done += len(batch)
 		deleted := s.deleted(batch)
 		if len(deleted) == 0 {

@@ -109,4 +109,21 @@ func BenchmarkChange(b *testing.B) {
 			b.StartTimer()
 		}
 	})
+	b.Run("expunge", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			pairs, err := m.CopyTo(bg, m.UIDs(), m)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var uids []uint32
+			for _, p := range pairs {
+				uids = append(uids, p.Dst)
+			}
+			b.StartTimer()
+			if _, err := m.Expunge(bg, uids); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

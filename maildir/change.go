@@ -6,21 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
+	"time"
 )
 
-// batchSize is how many renames or unlinks happen under one hold of dovecot-uidlist.lock, so that Dovecot beside us waits for
-// milliseconds.
-const batchSize = 256
+// turnTime is for how long dovecot-uidlist.lock is held while many files are renamed or unlinked, so that Dovecot beside us waits for milliseconds.
+// Not shorter: making the lock file costs as much as some ten renames, and on ext4 more than that where many files were just removed.
+const turnTime = 10 * time.Millisecond
 
-// inBatches runs fn over uids with the locks held, a batch at a time.
-func (m *Mailbox) inBatches(ctx context.Context, uids []uint32, fn func(u *update, uids []uint32) error) error {
-	for batch := range slices.Chunk(uids, batchSize) {
-		if err := m.update(ctx, func(u *update) error { return fn(u, batch) }); err != nil {
+// inTurns runs fn with the locks held until it has taken all uids, with turn.
+func (m *Mailbox) inTurns(ctx context.Context, uids []uint32, fn func(u *update, uids *[]uint32) error) error {
+	for len(uids) > 0 {
+		if err := m.update(ctx, func(u *update) error { return fn(u, &uids) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// turn takes UIDs off the list until others should have the lock.
+func (u *update) turn(uids *[]uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		begin := time.Now()
+		for n := 1; len(*uids) > 0; n++ {
+			uid := (*uids)[0]
+			*uids = (*uids)[1:]
+			if !yield(uid) || n%16 == 0 && time.Since(begin) > turnTime {
+				return
+			}
+		}
+	}
 }
 
 // SetFlags changes flags of the uids (ascending) that exist. changed holds the records of all of them as they are afterwards; modified
@@ -28,13 +44,13 @@ func (m *Mailbox) inBatches(ctx context.Context, uids []uint32, fn func(u *updat
 // a full disk there may be some for one file name and not for another.
 func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error) {
 	var full error
-	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
+	err = m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
 		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove)
 		if err != nil {
 			return err
 		}
 		more := false // keywords changed that are not in the names
-		for _, uid := range uids {
+		for uid := range u.turn(uids) {
 			r := m.recs.find(uid)
 			if r == nil {
 				continue
@@ -130,7 +146,7 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, er
 // expunge is Expunge, or with durable one that survives a loss of power.
 func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gone []uint32, err error) {
 	used := map[*dir]bool{}
-	err = m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
+	err = m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
 		var done []uint32
 		defer func() {
 			m.mu.Lock()
@@ -140,7 +156,7 @@ func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gon
 			gone = append(gone, done...)
 			m.store.logFreed(freed, known)
 		}()
-		for _, uid := range uids {
+		for uid := range u.turn(uids) {
 			if from, err := u.unlink(uid); err != nil {
 				return err
 			} else if from != nil {
@@ -218,8 +234,8 @@ func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
 	if len(uids) > 0 && m.cur.crowded() {
 		return first, nil
 	}
-	return first, m.inBatches(ctx, uids, func(u *update, uids []uint32) error {
-		for _, uid := range uids {
+	return first, m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
+		for uid := range u.turn(uids) {
 			r := m.recs.find(uid)
 			if r == nil || r.state&inNew == 0 {
 				continue

@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"cmp"
+	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -75,11 +76,7 @@ func (fn fileName) appendTo(dst []byte) []byte {
 			set.add(l.letter)
 		}
 	}
-	for letters := byte(0); letters < 26; letters++ {
-		if fn.letters>>letters&1 != 0 {
-			set.add('a' + letters)
-		}
-	}
+	set['a'>>6] |= uint64(fn.letters) << ('a' & 63)
 	for i := range len(fn.other) {
 		set.add(fn.other[i])
 	}
@@ -94,10 +91,8 @@ func (s *letterSet) add(c byte) { s[c>>6] |= 1 << (c & 63) }
 
 func (s *letterSet) appendTo(dst []byte) []byte {
 	for i, word := range s {
-		for bit := 0; word>>bit != 0 && bit < 64; bit++ {
-			if word>>bit&1 != 0 {
-				dst = append(dst, byte(i<<6|bit))
-			}
+		for ; word != 0; word &= word - 1 {
+			dst = append(dst, byte(i<<6|bits.TrailingZeros64(word)))
 		}
 	}
 	return dst

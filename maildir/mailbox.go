@@ -66,6 +66,8 @@ type Mailbox struct {
 	loaded       chan struct{} // closed when load is done
 	loadErr      error
 
+	watches []int32 // the hub's, which protects them
+
 	// Protected by Store.mu.
 	refs int
 	idle time.Time // when refs became 0

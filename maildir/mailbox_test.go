@@ -550,9 +550,9 @@ func TestUIDListEmptied(t *testing.T) {
 		if err := os.WriteFile(list, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		hint := sighting{name: b.names("cur")[0]}
+		seen := sighting{name: b.names("cur")[0]}
 		b.mu.Lock()
-		b.hints.names = []sighting{hint}
+		b.hints.names = []hint{{seen, true}}
 		b.mu.Unlock()
 		if err := b.withLocks(bg, (*update).followHints); err != nil {
 			t.Fatal(err)
@@ -587,7 +587,7 @@ func TestLineLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.mu.Lock()
-	b.hints.names = []sighting{{name: "nothing"}}
+	b.hints.names = []hint{{sighting{name: "nothing"}, true}}
 	b.mu.Unlock()
 	if err := b.withLocks(bg, (*update).followHints); err != nil {
 		t.Fatal(err)

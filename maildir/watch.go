@@ -5,11 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // The watcher turns inotify events on new/ and cur/ into hints. A hint says where to look, never what is true: it is checked against the file
@@ -27,21 +26,28 @@ const maxHintPause = 500 * time.Millisecond
 const maxHints = 4096
 
 type hints struct {
-	names     []sighting // created, renamed or removed
-	all       bool       // look at everything
-	half      bool       // the uidlist was taken over, and the directories are being looked at
+	names     []hint
+	all       bool // look at everything
+	half      bool // the uidlist was taken over, and the directories are being looked at
 	scheduled bool
 	took      time.Duration // by the last sync
 }
 
 func (h *hints) any() bool { return h.all || len(h.names) > 0 }
 
+// hint is an event: the name is in the directory now, or, not created, no longer is.
+type hint struct {
+	sighting
+	created bool
+}
+
 // watchHub is the process's watcher.
 type watchHub struct {
+	down atomic.Bool // inotify is not to be had
+
 	mu   sync.Mutex // protects what follows
-	fs   *fsnotify.Watcher
-	down bool // inotify is not to be had
-	dirs map[string]watched
+	ino  *inotify
+	dirs map[int32]watched // by watch descriptor
 }
 
 type watched struct {
@@ -55,93 +61,82 @@ var hub watchHub
 func (h *watchHub) add(m *Mailbox) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.down {
+	if h.down.Load() {
 		return false
 	}
-	if h.fs == nil {
-		w, err := fsnotify.NewBufferedWatcher(4096)
+	if h.ino == nil {
+		ino, err := newInotify()
 		if err != nil {
 			slog.Warn("no inotify: changes by other programs are found by polling", "cause", err)
-			h.down = true
+			h.down.Store(true)
 			return false
 		}
-		h.fs, h.dirs = w, map[string]watched{}
-		go h.run(w)
+		h.ino, h.dirs = ino, map[int32]watched{}
+		go h.run(ino)
 	}
-	newPath, curPath := m.new.path(), m.cur.path()
-	if _, taken := h.dirs[curPath]; taken {
-		return false // a mailbox of this name that was deleted is still open somewhere
-	}
-	err := h.fs.Add(newPath)
+	fresh, err := h.ino.add(m.new.path())
 	if err == nil {
-		if err = h.fs.Add(curPath); err != nil {
-			h.fs.Remove(newPath)
+		var cur int32
+		if cur, err = h.ino.add(m.cur.path()); err == nil {
+			h.dirs[fresh], h.dirs[cur] = watched{m, inNew}, watched{m, 0}
+			m.watches = []int32{fresh, cur}
+			return true
 		}
+		h.ino.remove(fresh)
 	}
-	if err != nil {
-		m.log.Info("not watched: changes by other programs are found by polling", "mailbox", m.box.path(), "cause", err)
-		return false
-	}
-	h.dirs[newPath], h.dirs[curPath] = watched{m, inNew}, watched{m, 0}
-	return true
+	m.log.Info("not watched: changes by other programs are found by polling", "mailbox", m.box.path(), "cause", err)
+	return false
 }
 
 // remove ends the watching of a mailbox, if it is watched.
 func (h *watchHub) remove(m *Mailbox) {
-	if m.new == nil || m.cur == nil {
-		return // it could not be opened
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, path := range []string{m.new.path(), m.cur.path()} {
-		if h.dirs[path].m == m {
-			delete(h.dirs, path)
-			h.fs.Remove(path) // fails when the directory is gone, which removed the watch
-		}
+	for _, wd := range m.watches {
+		delete(h.dirs, wd)
+		h.ino.remove(wd)
 	}
+	m.watches = nil
 }
 
-func (h *watchHub) run(w *fsnotify.Watcher) {
-	for {
-		select {
-		case ev, ok := <-w.Events:
-			if !ok {
-				return
-			}
-			h.mu.Lock()
-			to := h.dirs[filepath.Dir(ev.Name)]
-			h.mu.Unlock()
-			if to.m == nil {
-				continue
-			}
-			if ev.Has(fsnotify.Create) {
-				to.m.hint(sighting{name: filepath.Base(ev.Name), in: to.in}, true)
-			} else if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) {
-				to.m.hint(sighting{name: filepath.Base(ev.Name), in: to.in}, false)
-			}
-		case err, ok := <-w.Errors:
-			if !ok {
-				return
-			}
-			// Mostly the overflow of the kernel's queue: anything may have happened anywhere.
-			slog.Info("inotify lost events, looking at all open mailboxes", "cause", err)
-			h.mu.Lock()
-			for _, to := range h.dirs {
-				if to.in == 0 {
-					go to.m.doubt()
-				}
-			}
-			h.mu.Unlock()
+func (h *watchHub) run(ino *inotify) {
+	err := ino.read(func(ev inotifyEvent) {
+		h.mu.Lock()
+		to := h.dirs[ev.wd]
+		if ev.gone {
+			delete(h.dirs, ev.wd)
+		}
+		h.mu.Unlock()
+		switch {
+		case ev.lost:
+			slog.Info("inotify lost events, looking at all open mailboxes")
+			h.doubtAll()
+		case to.m != nil && !ev.gone:
+			to.m.hint(hint{sighting{name: ev.name, in: to.in}, ev.created})
+		}
+	})
+	slog.Warn("inotify failed: changes by other programs are found by polling", "cause", err)
+	h.down.Store(true)
+	h.doubtAll()
+}
+
+// doubtAll is called when anything may have happened anywhere.
+func (h *watchHub) doubtAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, to := range h.dirs {
+		if to.in == 0 {
+			go to.m.doubt()
 		}
 	}
 }
 
 // watched tells whether changes by others show themselves. Called with mu held.
-func (m *Mailbox) watched() bool { return m.watching }
+func (m *Mailbox) watched() bool { return m.watching && !hub.down.Load() }
 
-// hint takes an event. created: the name is there now; otherwise it no longer is.
-func (m *Mailbox) hint(s sighting, created bool) {
-	if ignorable(s.name) {
+// hint takes an event.
+func (m *Mailbox) hint(h hint) {
+	if ignorable(h.name) {
 		return
 	}
 	m.mu.Lock()
@@ -153,17 +148,22 @@ func (m *Mailbox) hint(s sighting, created bool) {
 		m.hints.all = true // memory is being filled; the sync that follows looks at everything
 		return
 	}
-	r := m.recs.byBase(s.base())
-	known := r != nil && r.state&(inNew|missing) == s.in && m.recs.named(r, s.name)
-	if known == created {
-		return // our own doing, or no news
+	if m.explained(h) {
+		return
 	}
 	if len(m.hints.names) < maxHints {
-		m.hints.names = append(m.hints.names, s)
+		m.hints.names = append(m.hints.names, h)
 	} else {
 		m.hints.all = true
 	}
 	m.schedule()
+}
+
+// explained tells whether memory says the same as an event, because we caused it or know of it already. Called with mu held.
+func (m *Mailbox) explained(h hint) bool {
+	r := m.recs.byBase(h.base())
+	known := r != nil && r.state&(inNew|missing) == h.in && m.recs.named(r, h.name)
+	return known == h.created
 }
 
 // doubt makes the next sync look at everything.
@@ -190,10 +190,17 @@ func (m *Mailbox) schedule() {
 	m.hints.scheduled = true
 	time.AfterFunc(hintDelay+m.hints.took, func() {
 		begin := time.Now()
-		err := m.withLocks(context.Background(), func(u *update) error {
+		err := m.lockWrite(context.Background())
+		if err == nil {
 			begin = time.Now()
-			return u.followHints()
-		})
+			if m.inDoubt() {
+				err = m.locked(context.Background(), func(u *update) error {
+					begin = time.Now()
+					return u.followHints()
+				})
+			}
+			m.unlockWrite()
+		}
 		if err != nil {
 			m.doubtful()
 		}
@@ -208,6 +215,15 @@ func (m *Mailbox) schedule() {
 			m.schedule()
 		}
 	})
+}
+
+// inDoubt tells whether there are hints that memory does not explain. The caller holds write, so that no change of ours is between the file system
+// and memory, as it may have been when the event was read.
+func (m *Mailbox) inDoubt() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hints.names = slices.DeleteFunc(m.hints.names, m.explained)
+	return m.hints.any()
 }
 
 // followHints applies what the hints point at, or scans when they do not explain themselves. The directory times that Sync compares are left
@@ -230,7 +246,8 @@ func (u *update) followHints() error {
 	}
 	sc := scanner{m: m}
 	var left []string
-	for _, s := range names {
+	for _, h := range names {
+		s := h.sighting
 		st, err := m.dirFor(s.in).stat(s.name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
