@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 var benchMessages = flag.Int("bench.messages", 10000, "messages in the mailbox of the benchmarks")
@@ -126,4 +128,37 @@ func BenchmarkChange(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	root := b.TempDir()
+	s, err := OpenStore(Options{Root: root, State: b.TempDir(), Separator: '/', Create: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	m, err := s.Open("INBOX")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Release()
+	body := strings.Repeat("Each line of this message is as long as the others are.\n", 70)
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				d, err := m.NewDelivery()
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range n {
+					if err := d.Add(strings.NewReader(body), 0, nil, time.Time{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if _, err := d.Commit(bg); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -120,15 +120,11 @@ func (d *Delivery) stageOne(it *item) error {
 	if err == nil {
 		err = d.m.tmp.setTimes(tmp, time.Unix(0, st.mtime))
 	}
-	if err == nil {
-		err = d.m.tmp.syncFile(f)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
 	if err != nil {
+		f.Close()
 		return fileError("write", d.m.tmp.path()+"/"+tmp, err)
 	}
+	d.flushes.flush(d.m.tmp, f)
 	return nil
 }
 

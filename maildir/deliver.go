@@ -14,7 +14,7 @@ import (
 
 // Delivery collects 1..n messages for one mailbox and commits them together (APPEND, MULTIAPPEND, COPY, LMTP). One goroutine uses it.
 //
-// A message is written to tmp/ and fsynced outside all locks. Commit then, under the locks, puts the files in place, fsyncs
+// A message is written to tmp/ and fsynced outside all locks, while the next one is written. Commit, when all are durable, takes the locks, puts the files in place, fsyncs
 // their directories, appends the lines to dovecot-uidlist and fsyncs that, and only then reports UIDs. Whoever waits for the lock meanwhile
 // queues up, and the next holder commits the whole queue with one lock, one fsync per directory and one write (group commit).
 type Delivery struct {
@@ -24,6 +24,8 @@ type Delivery struct {
 	done  bool
 	held  amount // room reserved, which becomes the messages' own with Commit
 	lent  amount // after Commit of a move: room that the sources still take
+
+	flushes flusher // of files in tmp/
 
 	intent *intent // after Commit of a move: to be ended when the sources are gone
 }
@@ -93,15 +95,11 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 	if err == nil {
 		err = d.m.tmp.setTimes(base, date)
 	}
-	if err == nil {
-		err = d.m.tmp.syncFile(f)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
 	if err != nil {
+		f.Close()
 		return fileError("write", d.m.tmp.path()+"/"+base, err)
 	}
+	d.flushes.flush(d.m.tmp, f)
 	it.size, it.wire = w.size, w.wire
 	it.base = withSizes(base, w.size, w.wire)
 	return nil
@@ -227,6 +225,7 @@ func (d *Delivery) Abort() {
 		return
 	}
 	d.done = true
+	d.flushes.wait()
 	d.m.store.release(d.held)
 	d.held = amount{}
 	for _, it := range d.items {
@@ -242,6 +241,9 @@ func (d *Delivery) Commit(ctx context.Context) ([]uint32, error) {
 		return nil, nil
 	}
 	defer d.Abort()
+	if err := d.flushes.wait(); err != nil {
+		return nil, err
+	}
 	c := &commit{items: d.items, move: d.move, held: &d.held, lent: d.lent, done: make(chan struct{})}
 	uids, err := d.m.commit(ctx, c)
 	if err == nil {

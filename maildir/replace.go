@@ -15,6 +15,9 @@ func (d *Delivery) Replace(ctx context.Context, src *Mailbox, old uint32) (uint3
 		return 0, nil
 	}
 	defer d.Abort()
+	if err := d.flushes.wait(); err != nil {
+		return 0, err
+	}
 	c := &commit{items: d.items, held: &d.held, done: make(chan struct{})}
 	if src == d.m {
 		c.old = old

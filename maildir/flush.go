@@ -1,0 +1,52 @@
+package maildir
+
+import (
+	"os"
+	"sync"
+)
+
+// flushAtOnce is how many files of one Delivery are made durable at the same time. Each takes a descriptor and a thread.
+const flushAtOnce = 16
+
+// flusher makes files durable while more are written. A file system writes its journal once for all who wait for it, so that many fsyncs at the same
+// time take little longer than one. For one goroutine; the zero value is ready.
+type flusher struct {
+	slots chan struct{}
+	mu    sync.Mutex
+	err   error // the first
+}
+
+// flush makes the content of a file of d durable and closes it; wait tells whether that went well. It blocks while many are on their way.
+func (fl *flusher) flush(d *dir, f *os.File) {
+	if fl.slots == nil {
+		fl.slots = make(chan struct{}, flushAtOnce)
+	}
+	fl.slots <- struct{}{}
+	go func() {
+		defer func() { <-fl.slots }()
+		err := d.syncFile(f)
+		if cerr := f.Close(); err == nil {
+			err = fileError("close", f.Name(), cerr)
+		}
+		if err != nil {
+			fl.mu.Lock()
+			defer fl.mu.Unlock()
+			if fl.err == nil {
+				fl.err = err
+			}
+		}
+	}()
+}
+
+// wait returns when all files are durable, or with an error if some are not.
+func (fl *flusher) wait() error {
+	for range cap(fl.slots) {
+		fl.slots <- struct{}{}
+	}
+	for range cap(fl.slots) {
+		<-fl.slots
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	return fl.err
+}
