@@ -92,6 +92,7 @@ roost/imap/wire
 roost/index
 	roost/index/segment                       the inverted index
 	roost/index/words                         forms of words for SEARCH=FUZZY
+	roost/internal/extract                    the text of attachments
 	roost/maildir                             what mailboxes have
 	roost/maildir/message                     the text of a message
 	golang.org/x/sys                          lock of an index, priority of who fills it

@@ -88,7 +88,7 @@ func TestFuzzyFindsMore(t *testing.T) {
 	half := len(mail) / 2
 	put(t, box, make([]known, half), mail[:half])
 	store, _ := testStores.Load(box)
-	x, err := index.Open(t.TempDir(), []string{"en", "de"}, slog.New(slog.DiscardHandler))
+	x, err := index.Open(t.TempDir(), index.Options{Languages: []string{"en", "de"}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestFuzzyFindsMore(t *testing.T) {
 // index is lost.
 func TestSearchWhileIndexing(t *testing.T) {
 	ts := newTestServer(t, nil)
-	x, err := index.Open(t.TempDir(), nil, slog.New(slog.DiscardHandler))
+	x, err := index.Open(t.TempDir(), index.Options{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ var testStores sync.Map // *maildir.Mailbox → *maildir.Store, for testIndex
 func testIndex(t testing.TB, box *maildir.Mailbox) *index.Index {
 	t.Helper()
 	store, _ := testStores.Load(box)
-	x, err := index.Open(t.TempDir(), nil, slog.New(slog.DiscardHandler))
+	x, err := index.Open(t.TempDir(), index.Options{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,9 +19,11 @@ type probe struct {
 	metas *maildir.MetaReader
 	ctx   context.Context // ends when the client is gone
 	stop  func() bool     // it is
-	level level
-	known []tri // by leaf
-	recs  []maildir.Record
+	// attached: attachments are part of the body
+	attached bool
+	level    level
+	known    []tri // by leaf
+	recs     []maildir.Record
 
 	rec       *maildir.Record
 	meta      *message.Meta

@@ -41,7 +41,7 @@ func (p *probe) matchText() tri {
 		}
 	}
 	count, result := 0, unknown
-	err := index.MatchMessage(p.file, tree, q.needles, q.headers, q.found, func() bool {
+	stop := func() bool {
 		n := 0
 		for i, found := range q.found {
 			if found {
@@ -54,7 +54,11 @@ func (p *probe) matchText() tri {
 			result = p.eval(p.pl.root)
 		}
 		return result != unknown || p.stop()
-	})
+	}
+	err := index.MatchMessage(p.file, tree, q.needles, q.headers, q.found, stop)
+	if result == unknown && err == nil && p.attached && !p.stop() {
+		err = index.MatchAttachments(p.ctx, p.file, tree, q.needles, q.found, stop)
+	}
 	if result != unknown {
 		return result
 	}

@@ -21,7 +21,7 @@ const workKeepalive = time.Second
 func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) bool) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	in := &inspection{ctx: ctx, pl: pl, box: s.view.box, n: n, fn: fn, stop: func() bool { return ctx.Err() != nil }}
+	in := &inspection{ctx: ctx, pl: pl, attached: s.srv.opt.Attachments, box: s.view.box, n: n, fn: fn, stop: func() bool { return ctx.Err() != nil }}
 	workers := 1
 	if reads {
 		workers = runtime.GOMAXPROCS(0)
@@ -71,13 +71,14 @@ func (s *session) inspect(pl *plan, n int, reads bool, fn func(p *probe, i int) 
 
 // inspection is shared by the goroutines of one inspect.
 type inspection struct {
-	ctx  context.Context
-	pl   *plan
-	box  *maildir.Mailbox
-	n    int
-	fn   func(p *probe, i int) bool
-	stop func() bool
-	next atomic.Int64
+	attached bool // attachments are part of the body
+	ctx      context.Context
+	pl       *plan
+	box      *maildir.Mailbox
+	n        int
+	fn       func(p *probe, i int) bool
+	stop     func() bool
+	next     atomic.Int64
 
 	tokens chan struct{}   // one is needed to read messages; nil: none are read
 	ended  <-chan struct{} // stop says true
@@ -88,7 +89,7 @@ type inspection struct {
 
 // work takes numbers until there are no more.
 func (in *inspection) work() {
-	p := &probe{pl: in.pl, box: in.box, metas: in.box.NewMetaReader(), ctx: in.ctx, stop: in.stop, known: make([]tri, len(in.pl.leaves))}
+	p := &probe{pl: in.pl, attached: in.attached, box: in.box, metas: in.box.NewMetaReader(), ctx: in.ctx, stop: in.stop, known: make([]tri, len(in.pl.leaves))}
 	defer p.metas.Close()
 	defer p.close()
 	for in.take(p) && p.err == nil {

@@ -118,6 +118,7 @@ type Options struct {
 	Folders        []Folder
 	Admin          string   // URI of whom users may ask, for the annotation /shared/admin; may be empty
 	UIDOnly        bool     // UIDONLY is offered
+	Attachments    bool     // their text counts as text of the body for SEARCH
 	Disable        []string // capabilities that are turned off; CheckDisable looks them over
 	Limits         Limits
 	Log            *slog.Logger

@@ -397,7 +397,7 @@ var actions = map[string]func(p *player, args []string){
 	"index": func(p *player, _ []string) {
 		ts := p.server()
 		if ts.fullText == nil {
-			x, err := index.Open(p.t.TempDir(), []string{"en", "de"}, slog.New(slog.DiscardHandler))
+			x, err := index.Open(p.t.TempDir(), index.Options{Languages: []string{"en", "de"}}, slog.New(slog.DiscardHandler))
 			if err != nil {
 				p.t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -25,13 +26,20 @@ type adder struct {
 // window is how much folded text is cut into terms at once. A word that is longer is cut where a window ends, and its document counts as opaque.
 const window = 256 << 10
 
-// add adds a message as a document. It is added whole or, when the error is not nil, not at all.
-func (a *adder) add(id message.ObjectID, f *os.File, meta *message.Meta) (doc uint32, err error) {
+// add adds a message as a document, and the texts of its attachments in a field. It is added whole or, when the error is not nil, not at all.
+func (a *adder) add(id message.ObjectID, f *os.File, meta *message.Meta, attached [][]byte, in segment.Field) (doc uint32, err error) {
 	if a.in == nil {
 		a.in = make([]byte, chunk)
 	}
 	doc = a.b.Begin(segment.ID(id))
-	if err := contain(func() error { return a.texts(f, meta) }); err != nil {
+	err = contain(func() error {
+		err := a.texts(f, meta)
+		for i := 0; i < len(attached) && err == nil; i++ {
+			err = a.text(in)(nil, bytes.NewReader(attached[i]))
+		}
+		return err
+	})
+	if err != nil {
 		a.b.Abandon()
 		return 0, &unreadable{err}
 	}

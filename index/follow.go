@@ -16,6 +16,7 @@ import (
 
 	"roost/index/segment"
 	"roost/maildir"
+	"roost/maildir/message"
 )
 
 // DefaultMemory is what messages take at most before they are written.
@@ -53,6 +54,9 @@ type Follower struct {
 	clear int                // Index.clear at the beginning of the pass
 	state Progress
 	told  time.Time // when state was written
+
+	turn      bool // Turn is ours
+	childless bool // it was said that attachments cannot be read
 }
 
 // followed is what is known of a mailbox of a name.
@@ -124,6 +128,12 @@ func (f *Follower) begin(ctx context.Context, x *Index) {
 		f.Memory = DefaultMemory
 	}
 	f.a = &adder{stop: ctx.Err}
+	x.mu.RLock()
+	f.clear = x.clear
+	x.mu.RUnlock()
+	if known, err := ReadProgress(x.dir); err == nil {
+		f.state.Unread = known.Unread
+	}
 }
 
 // errCleared: somebody called Clear meanwhile, and what was begun makes no sense any more.
@@ -164,7 +174,7 @@ func (f *Follower) pass(ctx context.Context) error {
 	f.x.mu.RUnlock()
 	if f.clear != clear { // a session found damage since the last pass
 		f.forget()
-		f.clear = clear
+		f.clear, f.state.Unread = clear, 0
 	}
 	infos, err := f.Store.List()
 	if err != nil {
@@ -290,16 +300,29 @@ func (f *Follower) pending() int {
 	return n
 }
 
-// message indexes one message. The error is one of the index; what is wrong with the message is recorded.
-func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maildir.MetaReader, box string, uid uint32) error {
-	if f.Turn != nil {
+// take waits for Turn, and release ends it.
+func (f *Follower) take(ctx context.Context) error {
+	if f.Turn != nil && ctx.Err() == nil {
 		select {
 		case f.Turn <- struct{}{}:
-			defer func() { <-f.Turn }()
+			f.turn = true
 		case <-ctx.Done():
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	return ctx.Err()
+}
+
+func (f *Follower) release() {
+	if f.turn {
+		f.turn = false
+		<-f.Turn
+	}
+}
+
+// message indexes one message. The error is one of the index; what is wrong with the message is recorded.
+func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maildir.MetaReader, box string, uid uint32) error {
+	defer f.release()
+	if err := f.take(ctx); err != nil {
 		return err
 	}
 	meta := metas.Cached(uid)
@@ -321,10 +344,26 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 		return nil
 	}
 	defer file.Close()
+	var attached [][]byte
+	if f.x.attachments != AttachmentsNone {
+		f.release() // reading documents may take its time
+		attached, err = f.attached(ctx, m, uid, file, meta)
+		if e := f.take(ctx); e != nil {
+			return e
+		}
+		if err != nil {
+			f.failed(m, box, uid, err)
+			return nil
+		}
+	}
 	if f.a.b == nil {
 		f.a.b = segment.NewBuilder(f.x.dir, f.x.nextDoc())
 	}
-	doc, err := f.a.add(meta.EmailID, file, meta)
+	in := segment.Attached
+	if f.x.attachments == AttachmentsText {
+		in = segment.Body
+	}
+	doc, err := f.a.add(meta.EmailID, file, meta, attached, in)
 	var cause *unreadable
 	switch {
 	case ctx.Err() != nil:
@@ -338,6 +377,23 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 	f.ids[key] = doc
 	f.note(box, uid, doc)
 	return nil
+}
+
+// attached reads the attachments of a message. What cannot be read of them is recorded, and no error.
+func (f *Follower) attached(ctx context.Context, m *maildir.Mailbox, uid uint32, file *os.File, meta *message.Meta) ([][]byte, error) {
+	texts, err := attachedTexts(ctx, file, meta.Message(), func(p *message.Part, err error) {
+		f.state.Unread++
+		f.x.log.Info("cannot read an attachment; the message is found by the rest of it", "mailbox", m.Name(), "uid", uid,
+			"type", p.Type+"/"+p.Subtype, "cause", err)
+	})
+	if errors.Is(err, errNoChild) {
+		if !f.childless {
+			f.childless = true
+			f.x.log.Warn("attachments are not searched", "dir", f.x.dir, "cause", err)
+		}
+		err = nil
+	}
+	return texts, err
 }
 
 func (f *Follower) note(box string, uid, doc uint32) {

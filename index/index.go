@@ -25,7 +25,8 @@ type Index struct {
 	dir string
 	log *slog.Logger
 
-	languages *words.Languages // nil: there are none
+	languages   *words.Languages // nil: there are none
+	attachments Attachments
 
 	ready    chan struct{} // closed after the first pass of Follow
 	caughtUp sync.Once     // closes it
@@ -40,24 +41,59 @@ type Index struct {
 // ErrInUse says that another process has the index open.
 var ErrInUse = errors.New("another process has this search index open")
 
-// Open opens the index in dir, which is made if it is not there, for mail in those languages (see words.New; with none, words cannot
-// be ranked). What cannot be read there is removed. Close it.
-func Open(dir string, languages []string, log *slog.Logger) (*Index, error) {
-	x := &Index{dir: dir, log: log, boxes: map[string]*box{}, ready: make(chan struct{})}
+// Options say what an index is for.
+type Options struct {
+	Languages   []string    // of the mail (see words.New); with none, words cannot be ranked
+	Attachments Attachments // empty: AttachmentsNone
+}
+
+// Open opens the index in dir, which is made if it is not there. What cannot be read there, or was made with other Attachments, is removed. Close it.
+func Open(dir string, o Options, log *slog.Logger) (*Index, error) {
+	x := &Index{dir: dir, log: log, attachments: o.Attachments, boxes: map[string]*box{}, ready: make(chan struct{})}
+	if x.attachments == "" {
+		x.attachments = AttachmentsNone
+	}
 	var err error
-	if len(languages) > 0 {
-		if x.languages, err = words.New(languages); err != nil {
+	if len(o.Languages) > 0 {
+		if x.languages, err = words.New(o.Languages); err != nil {
 			return nil, err
 		}
 	}
 	if x.lock, err = takeDir(dir); err != nil {
 		return nil, err
 	}
-	if x.segs, err = x.load(); err != nil {
+	if err = x.remake(); err == nil {
+		x.segs, err = x.load()
+	}
+	if err != nil {
 		x.lock.Close()
 		return nil, err
 	}
 	return x, nil
+}
+
+// madeFile says what the attachments of an index count for.
+const madeFile = "attachments"
+
+// remake clears an index away in which attachments count for something else.
+func (x *Index) remake() error {
+	path := filepath.Join(x.dir, madeFile)
+	made, err := os.ReadFile(path)
+	if err == nil && string(made) == string(x.attachments) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(x.dir, "*"+segment.Suffix))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if len(files) > 0 {
+		x.log.Info("building the search index anew, as attachments count for something else now", "dir", x.dir, "attachments", x.attachments)
+	}
+	x.Clear()
+	return errors.Join(err, os.WriteFile(path, []byte(x.attachments), 0o600))
 }
 
 // takeDir makes the directory of an index if it is not there, and locks it until the file is closed.
@@ -93,7 +129,9 @@ func (x *Index) keepDir() error {
 	if err != nil {
 		return err
 	}
-	segs, err := x.load()
+	err = x.remake()
+	segs, e := x.load()
+	err = errors.Join(err, e)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	old := x.lock
@@ -386,7 +424,7 @@ func (x *Index) Clear() {
 		s.Release()
 	}
 	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
-	for _, f := range files {
+	for _, f := range append(files, filepath.Join(x.dir, progressFile)) {
 		if e := os.Remove(f); err == nil && !errors.Is(e, fs.ErrNotExist) {
 			err = e
 		}

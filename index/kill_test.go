@@ -21,13 +21,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roost/index/segment"
+	"roost/internal/extract"
 	"roost/maildir"
 )
 
 var long = flag.Bool("long", false, "run the long form of the tests")
 
-// TestMain is also the process that is killed: with ROOST_INDEX_TEST it fills the index of a Maildir in little pieces, for ever.
+// TestMain is also the process that reads attachments, and the one that is killed: with ROOST_INDEX_TEST it fills the index of a Maildir in little pieces, for ever.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == extract.Command {
+		os.Exit(extract.Main(os.Args[1:], os.Stdin, os.Stdout))
+	}
 	slog.SetDefault(quiet) // of the mailboxes
 	dir := os.Getenv("ROOST_INDEX_TEST")
 	if dir == "" {
@@ -42,7 +46,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
+	x, err := Open(filepath.Join(dir, "search"), Options{}, quiet)
 	if err != nil {
 		panic(err)
 	}
@@ -95,7 +99,7 @@ func examine(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	defer box.Release()
-	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
+	x, err := Open(filepath.Join(dir, "search"), Options{}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +170,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := Open(filepath.Join(dir, "search"), nil, quiet)
+	x, err := Open(filepath.Join(dir, "search"), Options{}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +217,7 @@ func TestDamaged(t *testing.T) {
 	}
 	search := filepath.Join(dir, "search")
 	rebuild := func() {
-		x, err := Open(search, nil, quiet)
+		x, err := Open(search, Options{}, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@
 //
 // Files: match.go needles and messages, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length
 // with constant memory; index.go the index as searches see it, follow.go filling it, add.go one message, box.go which message is which document,
-// progress.go what people are told, rank.go words as people mean them (package words). The index's own format is in package
+// attachments.go documents, progress.go what people are told, rank.go words as people mean them (package words). The index's own format is in package
 // segment.
 //
 // All functions may be called concurrently.

@@ -16,6 +16,7 @@ type Progress struct {
 	Waiting   int       `json:"waiting"`  // mailboxes that have to be looked at
 	Messages  int       `json:"messages"` // of the mailbox that is being looked at
 	Indexed   int       `json:"indexed"`  // of them
+	Unread    int       `json:"unread"`   // attachments that could not be read, since the index was begun
 }
 
 const (

@@ -15,7 +15,7 @@ import (
 
 // rankedWhere are the fields in which words are looked for, with what one of them means there: more in a subject than in a long text.
 var rankedWhere = [...][]rankedField{
-	InBody: {rankedBody}, InText: {rankedBody, rankedSubject, rankedFrom, rankedTo, rankedCc, rankedBcc}, InHeader: nil,
+	InBody: {rankedBody, rankedAttached}, InText: {rankedBody, rankedAttached, rankedSubject, rankedFrom, rankedTo, rankedCc, rankedBcc}, InHeader: nil,
 	InSubject: {rankedSubject}, InFrom: {rankedFrom}, InTo: {rankedTo}, InCc: {rankedCc}, InBcc: {rankedBcc},
 }
 
@@ -26,12 +26,13 @@ type rankedField struct {
 }
 
 var (
-	rankedBody    = rankedField{segment.Body, 1, true}
-	rankedSubject = rankedField{segment.Subject, 2.5, true}
-	rankedFrom    = rankedField{segment.From, 2, false}
-	rankedTo      = rankedField{segment.To, 1.2, false}
-	rankedCc      = rankedField{segment.Cc, 1, false}
-	rankedBcc     = rankedField{segment.Bcc, 1, false}
+	rankedBody     = rankedField{segment.Body, 1, true}
+	rankedAttached = rankedField{segment.Attached, 0.7, true}
+	rankedSubject  = rankedField{segment.Subject, 2.5, true}
+	rankedFrom     = rankedField{segment.From, 2, false}
+	rankedTo       = rankedField{segment.To, 1.2, false}
+	rankedCc       = rankedField{segment.Cc, 1, false}
+	rankedBcc      = rankedField{segment.Bcc, 1, false}
 )
 
 const (

@@ -59,7 +59,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func openRanked(t testing.TB, dir string) *Index {
 	t.Helper()
-	x, err := Open(dir, []string{"en", "de"}, quiet)
+	x, err := Open(dir, Options{Languages: []string{"en", "de"}}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ const (
 	To
 	Cc
 	Bcc
+	Attached    // the text of attachments, where that is not part of the body
 	bodyPairs   // where two words of the body meet (pairs.go)
 	headerPairs // and of the header
 	bodyChars   // what characters of ASCII, and pairs of them, are in the body (chars.go)

@@ -97,6 +97,9 @@ func (c *indexStatusCmd) Run(std *streams) error {
 		if now.Waiting > 0 {
 			state = fmt.Sprintf("working: %d of %d mailboxes left, of this one %d of %d messages done", now.Waiting, now.Mailboxes, now.Indexed, now.Messages)
 		}
+		if now.Unread > 0 {
+			state += fmt.Sprintf(", %d attachments cannot be read (the log says why)", now.Unread)
+		}
 		fmt.Fprintf(w, "%s\t%d messages\t%d MB\t%s\tas of %s\n", name, now.Documents, (now.Octets+500_000)/1_000_000, state,
 			now.Updated.Format(time.DateTime))
 	}
@@ -120,7 +123,7 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 		}
 		var last index.Progress
 		bar := newBar(std, name)
-		err := p.Rebuild(ctx, int(search.Memory), log, func(now index.Progress) {
+		err := p.Rebuild(ctx, serve.SearchOf(&search), log, func(now index.Progress) {
 			last = now
 			bar.show(now)
 		})

@@ -72,6 +72,7 @@ func (c *Config) Check() Problems {
 	for _, dir := range c.Sandbox.Paths {
 		k.absolute("sandbox.paths", dir)
 	}
+	k.oneOf("search.attachments", c.Search.Attachments, "none", "fuzzy", "text")
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "text", "json")
 	k.problems.Sort()

@@ -100,6 +100,8 @@ type Search struct {
 	Enabled   bool    `toml:"enabled"`   // there is a full-text index
 	Memory    Size    `toml:"memory"`    // that filling it may take
 	Languages Strings `toml:"languages"` // that mail is written in, for SEARCH=FUZZY; ISO 639-1
+	// Attachments: what their text counts for: "none", "fuzzy" (SEARCH=FUZZY), "text" (TEXT and BODY too)
+	Attachments string `toml:"attachments"`
 }
 
 // Quota bounds what a user's mail may take; 0 is no bound.
@@ -148,7 +150,7 @@ func Default() *Config {
 			MetadataValue: 64 << 10, MetadataEntries: 100,
 			LoginTime: Duration(time.Minute), IdleTime: Duration(30 * time.Minute), WriteTime: Duration(2 * time.Minute),
 		},
-		Search:  Search{Enabled: true, Memory: 48 << 20, Languages: Strings{"en", "de", "fr", "es", "it", "nl", "pt"}},
+		Search:  Search{Enabled: true, Memory: 48 << 20, Languages: Strings{"en", "de", "fr", "es", "it", "nl", "pt"}, Attachments: "fuzzy"},
 		Quota:   Quota{Set: Strings{}},
 		Sandbox: Sandbox{Landlock: true, Paths: Strings{}},
 		Log:     Log{Level: "info", Format: "text"},

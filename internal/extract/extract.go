@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"os"
 	"os/exec"
 	"path"
 	"strings"
@@ -119,6 +120,7 @@ func Text(ctx context.Context, f Format, r io.Reader, l Limits, w io.Writer) err
 	var complaint firstBytes
 	// Not by path, where an update may have put another program.
 	cmd := exec.CommandContext(limited, "/proc/self/exe", childArgs(f, l)...)
+	cmd.Args[0] = os.Args[0] // what it is called in lists of processes
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &complaint
 	cmd.Env = childEnv
 	cmd.Dir = "/"

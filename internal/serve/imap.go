@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"roost/imap"
+	"roost/index"
 	"roost/internal/auth"
 	"roost/internal/tlsconf"
 )
@@ -25,6 +26,7 @@ func (p *Plan) newServer() server {
 		Admin:          p.Config.Admin,
 		Disable:        p.Config.Capabilities.Disable,
 		UIDOnly:        p.Config.Capabilities.UIDOnly,
+		Attachments:    p.Config.Search.Attachments == string(index.AttachmentsText),
 		Limits: imap.Limits{
 			Line: int(l.Line), Literal: int(l.Literal), Command: int(l.Command), Commands: p.memory.commands,
 			Searching: p.memory.working, Depth: l.Nesting, Append: int64(l.Append),

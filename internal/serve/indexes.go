@@ -57,13 +57,13 @@ func PlaceOf(root, state string) (Place, error) {
 	return Place{"", filepath.Join(o.State, indexDir), o}, nil
 }
 
-// Rebuild builds the index anew, with the configured memory, and tells its progress: in this process, or in the one that serves the mail.
-func (p *Place) Rebuild(ctx context.Context, memory int, log *slog.Logger, told func(index.Progress)) error {
+// Rebuild builds the index anew, as configured, and tells its progress: in this process, or in the one that serves the mail.
+func (p *Place) Rebuild(ctx context.Context, search Search, log *slog.Logger, told func(index.Progress)) error {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return err
 	}
 	began := time.Now()
-	x, err := index.Open(p.Dir, nil, log)
+	x, err := index.Open(p.Dir, search.options(), log)
 	if errors.Is(err, index.ErrInUse) {
 		if err := index.AskRebuild(p.Dir); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (p *Place) Rebuild(ctx context.Context, memory int, log *slog.Logger, told 
 		return err
 	}
 	defer store.Close()
-	return x.Update(ctx, index.Follower{Store: store, Memory: memory, Told: told})
+	return x.Update(ctx, index.Follower{Store: store, Memory: search.Memory, Told: told})
 }
 
 // watch follows what another process does.

@@ -130,7 +130,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 		o.Budget = p.budget
 		limitQuota(&c.Quota, u, &o, log)
 		return o, err
-	}, p.search(), log)
+	}, SearchOf(&p.Config.Search), log)
 	return p, nil
 }
 
@@ -193,7 +193,7 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	p.Auth = auth.NewSingle(p.User, p.Password, authOptions(c, p, key))
 	options := singleOptions(root, o.State)
 	options.Budget = p.budget
-	p.Stores = NewStores(func(*auth.User) (maildir.Options, error) { return options, nil }, p.search(), log)
+	p.Stores = NewStores(func(*auth.User) (maildir.Options, error) { return options, nil }, SearchOf(&p.Config.Search), log)
 	// Open it once now: what is wrong with the Maildir is said here, not to the first mail program.
 	_, _, release, err := p.Stores.Open(&auth.User{Name: p.User})
 	if err != nil {
@@ -218,9 +218,9 @@ func singleOptions(root, state string) maildir.Options {
 	return o
 }
 
-func (p *Plan) search() Search {
-	c := &p.Config.Search
-	return Search{Enabled: c.Enabled, Memory: int(c.Memory), Languages: c.Languages}
+// SearchOf is what a configuration says of indexes.
+func SearchOf(c *config.Search) Search {
+	return Search{Enabled: c.Enabled, Memory: int(c.Memory), Languages: c.Languages, Attachments: index.Attachments(c.Attachments)}
 }
 
 // users are all who have mail here.

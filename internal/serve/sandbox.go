@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"roost/index"
 	"roost/internal/auth"
 	"roost/internal/sandbox"
 	"roost/maildir"
@@ -17,7 +18,7 @@ var errOutside = errors.New("outside of what the sandbox leaves; restart the ser
 // sandboxed are the paths that the server needs once it listens. Directories that do not exist yet are made, since a rule cannot be made for
 // what is not there.
 func (p *Plan) sandboxed() (sandbox.Paths, error) {
-	paths := sandbox.Paths{Write: []string{p.State.Dir}}
+	paths := sandbox.Paths{Write: []string{p.State.Dir}, Self: p.Config.Search.Attachments != string(index.AttachmentsNone)}
 	add := func(dir string) error {
 		if paths.Covers(dir) {
 			return nil

@@ -54,9 +54,14 @@ type shared struct {
 
 // Search says whether mail roots have full-text indexes, and how much memory filling one takes, in octets; 0: the default.
 type Search struct {
-	Enabled   bool
-	Memory    int
-	Languages []string // for SEARCH=FUZZY
+	Enabled     bool
+	Memory      int
+	Languages   []string // for SEARCH=FUZZY
+	Attachments index.Attachments
+}
+
+func (s Search) options() index.Options {
+	return index.Options{Languages: s.Languages, Attachments: s.Attachments}
 }
 
 // NewStores makes a registry that finds mail by locate.
@@ -196,7 +201,7 @@ const indexDir = "search"
 
 // openIndex opens the index of a mail root that has just been opened, and begins to fill it. Without one, searches read messages.
 func (s *Stores) openIndex(sh *shared, dir string) {
-	x, err := index.Open(dir, s.search.Languages, s.log)
+	x, err := index.Open(dir, s.search.options(), s.log)
 	if err != nil {
 		s.log.Warn("no search index; searches read messages instead", "maildir", sh.key, "cause", err)
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 )
 
 // Text walks everything that SEARCH BODY looks at: the decoded UTF-8 text of every part that holds text, in order, of HTML what a reader sees (html.go),
@@ -20,6 +21,46 @@ func Text(r io.ReaderAt, m *Message, fn func(p *Part, text io.Reader) error) err
 func Headers(r io.ReaderAt, m *Message, fn func(p *Part, text io.Reader) error) error {
 	w := textWalker{r: r, fn: fn}
 	return w.run(m)
+}
+
+// Attachments calls fn for every part that Text does not look at, with its decoded octets, until fn returns an error. The message is read by who reads body.
+func Attachments(r io.ReaderAt, m *Message, fn func(p *Part, body io.Reader) error) error {
+	// The walk cannot go deeper than the parser did.
+	var walk func(p *Part) error
+	walk = func(p *Part) error {
+		if p.Message != nil {
+			return walk(p.Message)
+		}
+		for _, child := range p.Children {
+			if err := walk(child); err != nil {
+				return err
+			}
+		}
+		if len(p.Children) > 0 || holdsText(p) {
+			return nil
+		}
+		body, err := Decoded(r, p)
+		if err != nil {
+			return nil // of an encoding that nobody knows
+		}
+		return fn(p, body)
+	}
+	return walk(m.Root)
+}
+
+// Filename is the name that an attachment was given, "" when it has none.
+func (p *Part) Filename() string {
+	for _, params := range [...]struct {
+		list []Param
+		name string
+	}{{p.DispositionParams, "filename"}, {p.Params, "name"}} {
+		for _, param := range params.list {
+			if name, _, _ := strings.Cut(param.Name, "*"); equalFold(name, params.name) {
+				return DecodeText([]byte(param.Value))
+			}
+		}
+	}
+	return ""
 }
 
 // textWalker visits either what Text gives (bodies) or what Headers gives.
