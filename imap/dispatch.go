@@ -104,7 +104,6 @@ func (s *session) dispatch(f *wire.Frame) error {
 	r, ok := commands[f.Name]
 	f.Args.Without = s.off.without(f.Name)
 	s.beginProgress(c)
-	defer func() { s.progress = progress{} }()
 	var err error
 	if s.mail != nil && s.mail.Check() != nil {
 		return errMailMoved

@@ -110,7 +110,8 @@ func (s *session) close() {
 	s.logout()
 }
 
-// run is the life of the session.
+// run is the life of the session. What waits in IDLE is below it, on a stack that Go halves when less than a quarter of it is in use; so this
+// and what is between has small frames.
 func (s *session) run(implicitTLS bool) {
 	if implicitTLS {
 		if err := s.startTLS(); err != nil {
@@ -118,13 +119,18 @@ func (s *session) run(implicitTLS bool) {
 			return
 		}
 	}
-	s.enc.Raw("* OK [CAPABILITY ").Raw(s.capabilities()).Raw("] ").Raw(s.srv.opt.Hostname).Raw(" Roost ready").CRLF()
+	s.greet()
 	for s.enc.Flush() == nil && !s.ending {
 		if err := s.next(); err != nil {
 			s.bye(err)
 			return
 		}
 	}
+}
+
+// greet writes the first line.
+func (s *session) greet() {
+	s.enc.Raw("* OK [CAPABILITY ").Raw(s.capabilities()).Raw("] ").Raw(s.srv.opt.Hostname).Raw(" Roost ready").CRLF()
 }
 
 // next reads and runs one command. An error ends the session.
@@ -168,7 +174,9 @@ func (s *session) next() error {
 		return err
 	}
 	f.Args.UTF8 = s.utf8 || s.rev2
-	return s.dispatch(f)
+	err = s.dispatch(f)
+	s.progress = progress{}
+	return err
 }
 
 func tagOf(tag string) string {

@@ -47,7 +47,7 @@ func (m messageLiteral) Read(p []byte) (int, error) {
 	if int64(len(p)) > m.r.left {
 		p = p[:m.r.left]
 	}
-	n, err := m.r.br.Read(p)
+	n, err := m.r.in().Read(p)
 	m.r.left -= int64(n)
 	return n, midCommand(err)
 }

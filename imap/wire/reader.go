@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Limits bound what a Reader accepts. Sizes in octets.
@@ -32,7 +33,8 @@ const (
 
 // Reader frames commands. One goroutine uses it; while that one waits, another may call Peek, and only Peek.
 type Reader struct {
-	br        *bufio.Reader
+	src       *source
+	br        *bufio.Reader // of src; nil while nothing is buffered
 	lim       Limits
 	buf       []byte // the command: lines without their ends and literals, CRLF between an announcement and its octets
 	tail      []byte // the end of a line that was too long
@@ -52,9 +54,69 @@ type Frame struct {
 	Args *Decoder
 }
 
+// source is a stream, with the octets in front that came while they were waited for.
+type source struct {
+	r     io.Reader
+	ahead []byte // in first
+	err   error  // that came with octets, and is behind them
+	first [64]byte
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if len(s.ahead) > 0 {
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
+	}
+	if err := s.err; err != nil {
+		s.err = nil
+		return 0, err
+	}
+	n, err := s.r.Read(p)
+	if n > 0 {
+		s.err, err = err, nil // for the next call: whoever buffers what came may be gone by then
+	}
+	return n, err
+}
+
+// wait reads what comes next, most often a whole short command.
+func (s *source) wait() error {
+	for range maxEmptyReads {
+		if n, err := s.Read(s.first[:]); n > 0 || err != nil {
+			s.ahead = s.first[:n]
+			return err
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// maxEmptyReads is how often a stream may give nothing, as bufio has it.
+const maxEmptyReads = 100
+
+// readers are not in use: who waits has none.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, streamBuffer) }}
+
 // NewReader reads commands from r.
 func NewReader(r io.Reader, lim Limits) *Reader {
-	return &Reader{br: bufio.NewReaderSize(r, streamBuffer), lim: lim}
+	return &Reader{src: &source{r: r}, lim: lim}
+}
+
+// in is the buffered stream.
+func (r *Reader) in() *bufio.Reader {
+	if r.br == nil {
+		r.br = readers.Get().(*bufio.Reader)
+		r.br.Reset(r.src)
+	}
+	return r.br
+}
+
+// unbuffer gives the buffer back; what is in it is lost.
+func (r *Reader) unbuffer() {
+	if r.br != nil {
+		r.br.Reset(nil)
+		readers.Put(r.br)
+		r.br = nil
+	}
 }
 
 // SetLimits changes the limits, e.g. after login.
@@ -70,22 +132,32 @@ func (r *Reader) SetLimits(lim Limits) {
 // Reset goes on with another stream (after STARTTLS) and drops everything buffered: what was sent in the clear behind
 // STARTTLS must not be executed (CVE-2021-33515).
 func (r *Reader) Reset(rd io.Reader) {
-	r.br.Reset(rd)
+	r.unbuffer()
+	r.src = &source{r: rd}
 	r.buf, r.stage, r.left = nil, stageDone, 0
 }
 
 // Through goes on with what layer makes of the stream, beginning with what is buffered of it (COMPRESS).
 func (r *Reader) Through(layer func(*bufio.Reader) io.Reader) {
-	r.br = bufio.NewReaderSize(layer(r.br), streamBuffer)
+	r.src, r.br = &source{r: layer(r.in())}, nil
 }
 
 // Buffered returns how many octets are already in memory: pipelined input.
-func (r *Reader) Buffered() int { return r.br.Buffered() }
+func (r *Reader) Buffered() int {
+	n := len(r.src.ahead)
+	if r.br != nil {
+		n += r.br.Buffered()
+	}
+	return n
+}
 
-// Peek waits until one octet is readable without taking it.
+// Peek waits until one octet is readable without taking it. Meanwhile there is no buffer.
 func (r *Reader) Peek() error {
-	_, err := r.br.Peek(1)
-	return err
+	if r.Buffered() > 0 {
+		return nil
+	}
+	r.unbuffer()
+	return r.src.wait()
 }
 
 // Done gives back the memory of the last command, before the reader waits for the next one or is no longer used; its Frame is no longer good.
@@ -95,6 +167,9 @@ func (r *Reader) Done() {
 	}
 	r.buf = r.buf[:0]
 	r.release()
+	if r.br != nil && r.br.Buffered() == 0 {
+		r.unbuffer()
+	}
 }
 
 // release gives back what was taken of the budget.
@@ -179,7 +254,7 @@ func (r *Reader) begin() {
 // firstLine reads the first line of a command, which may be preceded by some empty ones.
 func (r *Reader) firstLine() ([]byte, *SyntaxError, error) {
 	for range maxBlank {
-		if b, err := r.br.Peek(1); err == nil && b[0] == 0x16 {
+		if b, err := r.in().Peek(1); err == nil && b[0] == 0x16 {
 			// A TLS record: the handshake has no line end, the client would wait until the login timeout.
 			return nil, nil, &FatalError{Text: "TLS handshake on a plaintext connection"}
 		}
@@ -198,7 +273,7 @@ func (r *Reader) line(max int) ([]byte, *SyntaxError, error) {
 	start, long := len(r.buf), false
 	why := &SyntaxError{Text: "line too long", Code: "TOOBIG"}
 	for {
-		chunk, err := r.br.ReadSlice('\n')
+		chunk, err := r.in().ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			if errors.Is(err, io.EOF) && (long || len(chunk) > 0 || len(r.buf) > start) {
 				err = io.ErrUnexpectedEOF
@@ -325,7 +400,7 @@ func (r *Reader) readLiteral(n int) error {
 		start := len(r.buf)
 		step := min(n, max(literalStep, start))
 		r.buf = slices.Grow(r.buf, step)[:start+step]
-		if _, err := io.ReadFull(r.br, r.buf[start:]); err != nil {
+		if _, err := io.ReadFull(r.in(), r.buf[start:]); err != nil {
 			return err
 		}
 		n -= step
@@ -394,7 +469,7 @@ func (r *Reader) discard(n int64) error {
 		return err
 	}
 	for n > 0 {
-		step, err := r.br.Discard(int(min(n, 1<<20)))
+		step, err := r.in().Discard(int(min(n, 1<<20)))
 		n -= int64(step)
 		if err != nil {
 			return midCommand(err)

@@ -283,3 +283,51 @@ func TestPeekFromAnotherGoroutine(t *testing.T) {
 		t.Errorf("got %+v, %v", f, err)
 	}
 }
+
+// pieceReader gives the octets of a stream in pieces, the last of them together with the error.
+type pieceReader struct {
+	pieces []string
+	err    error
+}
+
+func (p *pieceReader) Read(b []byte) (int, error) {
+	if len(p.pieces) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.pieces[0])
+	if p.pieces[0] = p.pieces[0][n:]; p.pieces[0] == "" {
+		p.pieces = p.pieces[1:]
+	}
+	if len(p.pieces) == 0 {
+		return n, p.err
+	}
+	return n, nil
+}
+
+// TestPeek: who waits has no buffer, and loses nothing: neither octets nor an error that came with them.
+func TestPeek(t *testing.T) {
+	boom := errors.New("boom")
+	long := "b NOOP " + strings.Repeat("x", 200)
+	r := NewReader(&pieceReader{pieces: []string{"a NO", "OP\r\n", long + "\r\nc NOOP\r\nd", " IDLE\r\n"}, err: boom}, Limits{Line: 1 << 10, Command: 1 << 10})
+	for _, want := range []string{"a", "b", "c", "d"} {
+		for range 2 {
+			if err := r.Peek(); err != nil {
+				t.Fatal(want, err)
+			}
+		}
+		if r.Buffered() == 0 {
+			t.Fatal(want, "was not buffered")
+		}
+		f, err := r.ReadCommand(nil)
+		if err != nil || f.Tag != want {
+			t.Fatalf("%+v, %v, want %s", f, err, want)
+		}
+		r.Done()
+		if r.Buffered() == 0 && r.br != nil {
+			t.Errorf("a buffer behind %s", want)
+		}
+	}
+	if err := r.Peek(); err != boom || r.Buffered() != 0 || r.br != nil {
+		t.Errorf("at the end: %v, %d octets", err, r.Buffered())
+	}
+}
