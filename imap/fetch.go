@@ -54,6 +54,7 @@ type fetcher struct {
 	in, out []byte // for file contents as stored and as sent, nil until grow
 	binary  bool   // literals are literal8
 
+	next    int   // place in the view of the message behind the last one
 	problem error // what the tagged NO will say
 }
 
@@ -232,7 +233,8 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 
 // message writes one FETCH response.
 func (f *fetcher) message(m *fetchMessage) error {
-	if f.s.view.seq(m.rec.UID) == 0 {
+	seq := f.seq(m.rec.UID)
+	if seq == 0 {
 		return nil
 	}
 	if f.fill && (m.rec.Wire < 0 || m.rec.Time == unknownTime) {
@@ -249,7 +251,7 @@ func (f *fetcher) message(m *fetchMessage) error {
 			}
 		}
 	}
-	f.s.beginFetch(m.rec)
+	f.s.beginFetchOf(seq, m.rec)
 	first := true
 	if m.seenNow && !f.flags {
 		f.enc.Raw("FLAGS ")
@@ -275,6 +277,19 @@ func (f *fetcher) message(m *fetchMessage) error {
 	}
 	f.enc.Raw(")").CRLF()
 	return nil
+}
+
+// seq is view.seq for messages one after another.
+func (f *fetcher) seq(uid uint32) uint32 {
+	if uids := f.s.view.uids; f.next >= len(uids) || uids[f.next] != uid {
+		seq := f.s.view.seq(uid)
+		if seq == 0 {
+			return 0
+		}
+		f.next = int(seq) - 1
+	}
+	f.next++
+	return uint32(f.next)
 }
 
 // markSeen sets \Seen on those of recs that do not have it, updates recs, and returns which they were. Mail that cannot be marked (a

@@ -31,15 +31,20 @@ func (s *session) useUIDOnly() {
 // beginFetch begins the response about a message of the view; false when the view has no such message.
 func (s *session) beginFetch(rec *maildir.Record) bool {
 	seq := s.view.seq(rec.UID)
-	switch {
-	case seq == 0:
+	if seq == 0 {
 		return false
-	case s.uidOnly:
+	}
+	s.beginFetchOf(seq, rec)
+	return true
+}
+
+// beginFetchOf begins the response about the message with number seq.
+func (s *session) beginFetchOf(seq uint32, rec *maildir.Record) {
+	if s.uidOnly {
 		s.enc.Raw("* ").Number(int64(rec.UID)).Raw(" UIDFETCH (") // §3.3
-	default:
+	} else {
 		s.enc.Raw("* ").Number(int64(seq)).Raw(" FETCH (")
 	}
-	return true
 }
 
 // numbersIn tells whether sequence numbers are among the keys of a search. The parser bounds the depth.

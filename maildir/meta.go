@@ -212,8 +212,9 @@ func (m *Mailbox) Uncached(recs []Record) []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var places []int
+	next := 0
 	for i := range recs {
-		if rec := m.recs.find(recs[i].UID); rec == nil || rec.meta == 0 {
+		if rec := m.recs.findNear(recs[i].UID, &next); rec == nil || rec.meta == 0 {
 			places = append(places, i)
 		}
 	}
@@ -225,6 +226,7 @@ type MetaReader struct {
 	m     *Mailbox
 	cache cacheReader
 	meta  message.Meta
+	next  int // place of the record behind the one that was asked for last
 }
 
 // NewMetaReader returns a reader for messages of this mailbox.
@@ -236,7 +238,7 @@ func (m *Mailbox) NewMetaReader() *MetaReader {
 func (r *MetaReader) Cached(uid uint32) *message.Meta {
 	m := r.m
 	m.mu.Lock()
-	rec := m.recs.find(uid)
+	rec := m.recs.findNear(uid, &r.next)
 	if rec == nil || rec.meta == 0 {
 		m.mu.Unlock()
 		return nil

@@ -100,6 +100,18 @@ func (rs *records) find(uid uint32) *record {
 	return nil
 }
 
+// findNear is find for who asks for one record after another: *next is where the one asked for probably is, and becomes the place behind it.
+func (rs *records) findNear(uid uint32, next *int) *record {
+	i := *next
+	if i >= len(rs.uids) || rs.uids[i] != uid {
+		if i = rs.index(uid); i < 0 {
+			return nil
+		}
+	}
+	*next = i + 1
+	return &rs.list[i]
+}
+
 // byBase returns the record with this base name, or nil.
 func (rs *records) byBase(base string) *record {
 	if len(rs.table) == 0 {
