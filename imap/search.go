@@ -15,6 +15,7 @@ import (
 const (
 	scanChunk     = 4096 // candidates whose records are copied at once, when records decide
 	scanChunkFile = 32   // the same when messages are looked into: the unit of work of a processor
+	scanChunkMany = 256  // the same of many, because neighbours in the cache are quicker to read
 )
 
 // scanOrder says which matches are wanted, so that a scan may end early.
@@ -142,7 +143,7 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 
 // scan evaluates the plan for the candidates. Plans that records decide run on one processor, others on all.
 func (s *session) scan(pl *plan, cands []uint32, order scanOrder) ([]uint32, error) {
-	sc := &scanner{cands: cands, order: order, size: scanChunkFile}
+	sc := &scanner{cands: cands, order: order, size: min(max(len(cands)/64, scanChunkFile), scanChunkMany)}
 	reads := pl.root.cost > levelFill
 	if !reads {
 		sc.size = scanChunk

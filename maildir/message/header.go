@@ -37,12 +37,27 @@ func fieldName(line []byte) []byte {
 	if i <= 0 || isWSP(line[0]) {
 		return nil
 	}
-	return bytes.TrimRight(line[:i], " \t")
+	for isWSP(line[i-1]) { // ends at line[0]
+		i--
+	}
+	return line[:i]
 }
 
 // fieldBody is what stands behind the colon, still folded.
 func fieldBody(raw []byte) []byte {
 	return raw[bytes.IndexByte(raw, ':')+1:]
+}
+
+// trimSpace cuts white space and line ends from both ends.
+func trimSpace(b []byte) []byte {
+	isSpace := func(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // unfold appends a folded field body on one line, without white space at its ends: every fold becomes one space with the white space around it.
@@ -51,7 +66,7 @@ func unfold(dst, body []byte) []byte {
 	start := len(dst)
 	for len(body) > 0 {
 		n := lineLen(body)
-		line := bytes.Trim(body[:n], " \t\r\n")
+		line := trimSpace(body[:n])
 		body = body[n:]
 		if len(dst) > start && len(line) > 0 {
 			dst = append(dst, ' ')

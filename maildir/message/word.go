@@ -13,17 +13,15 @@ func AppendFieldValue(dst, raw []byte) []byte { return appendText(dst, fieldBody
 
 // appendText appends an unstructured field body, unfolded and decoded.
 func appendText(dst, body []byte) []byte {
-	if bytes.IndexByte(body, '\n') >= 0 {
+	if body = trimSpace(body); bytes.IndexByte(body, '\n') >= 0 {
 		body = unfoldText(nil, body)
-	} else {
-		body = bytes.Trim(body, " \t\r")
 	}
 	return appendWords(dst, body)
 }
 
 // unfoldText is unfold for reading: a tab that begins a line was put there by who folded it, in place of a space.
 func unfoldText(dst, body []byte) []byte {
-	body = bytes.Trim(body, " \t\r\n")
+	body = trimSpace(body)
 	for len(body) > 0 {
 		n := lineLen(body)
 		dst = append(dst, trimLineEnd(body[:n])...)
