@@ -324,7 +324,7 @@ type fileInfo struct {
 	mtime, ctime int64
 	mode         uint32 // with the file type
 	nlink        uint64
-	gid          uint32
+	uid, gid     uint32
 }
 
 func (fi fileInfo) isDir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
@@ -336,7 +336,7 @@ func (fi fileInfo) sameFile(o fileInfo) bool { return fi.ino == o.ino && fi.dev 
 
 func newFileInfo(st *unix.Stat_t) fileInfo {
 	return fileInfo{
-		ino: st.Ino, dev: uint64(st.Dev), size: st.Size, mode: st.Mode, nlink: uint64(st.Nlink), gid: st.Gid,
+		ino: st.Ino, dev: uint64(st.Dev), size: st.Size, mode: st.Mode, nlink: uint64(st.Nlink), uid: st.Uid, gid: st.Gid,
 		mtime: unix.TimespecToNsec(st.Mtim), ctime: unix.TimespecToNsec(st.Ctim),
 	}
 }

@@ -77,7 +77,7 @@ func TestDirRefusesPaths(t *testing.T) {
 			"mkdir":   func() error { return d.mkdir(name, 0o700) },
 			"times":   func() error { return d.setTimes(name, time.Now()) },
 			"remove":  func() error { return d.removeAll(name) },
-			"mkdirAs": func() error { return d.mkdirAs(name, perm{0o600, 0o700, -1}) },
+			"mkdirAs": func() error { return d.mkdirAs(name, perm{0o600, 0o700, -1, -1}) },
 		}
 		for op, call := range ops {
 			if err := call(); err == nil {

@@ -67,7 +67,7 @@ func (s *Store) intend(steps []step) (*intent, error) {
 }
 
 func (i *intent) write(steps []step) error {
-	f, named, err := i.tmp.createNameless(i.name, perm{file: 0o600, gid: -1})
+	f, named, err := i.tmp.createNameless(i.name, perm{file: 0o600, uid: -1, gid: -1})
 	if err != nil {
 		return err
 	}

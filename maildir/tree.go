@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	gomaildir "github.com/emersion/go-maildir"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,12 +72,9 @@ func OpenStore(o Options) (*Store, error) {
 	if o.Separator != '/' && o.Separator != '.' {
 		return nil, fmt.Errorf("separator %q: only / and . are possible", o.Separator)
 	}
-	if _, err := os.Stat(o.Root); o.Create && errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(o.Root), 0o700); err != nil {
-			return nil, fileError("mkdir", filepath.Dir(o.Root), err)
-		}
-		if err := gomaildir.Dir(o.Root).Init(); err != nil {
-			return nil, fileError("mkdir", o.Root, err)
+	if o.Create {
+		if err := makeRoot(o.Root); err != nil {
+			return nil, err
 		}
 	}
 	root, err := openRoot(o.Root)

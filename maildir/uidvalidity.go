@@ -105,7 +105,12 @@ func searchUIDValidity(root *dir) (uint32, error) {
 		return claimUIDValidity(root, highest)
 	}
 	now := uint32(time.Now().Unix())
-	f, err := root.create(marker(now), 0o444)
+	p, err := root.perm()
+	if err != nil {
+		return 0, err
+	}
+	p.file = 0o444
+	f, err := root.createAs(marker(now), p)
 	if errors.Is(err, fs.ErrExist) {
 		return 0, nil
 	} else if err != nil {
