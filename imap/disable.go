@@ -99,6 +99,18 @@ func CheckDisable(name string) error {
 	return fmt.Errorf("%q is not a capability of this server; the table in README.md has all of them", name)
 }
 
+// CheckUser tells what is wrong with a user's extra fields of the passwd-file, as far as they are about IMAP.
+func CheckUser(extra map[string]string) (errs []error) {
+	for name := range strings.SplitSeq(extra[disableField], ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			if err := CheckDisable(name); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", disableField, err))
+			}
+		}
+	}
+	return errs
+}
+
 // unconfigured are the capabilities that are off because the configuration does not ask for them.
 func (o *Options) unconfigured() (names []string) {
 	if !o.UIDOnly {

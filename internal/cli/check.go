@@ -73,6 +73,22 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 			problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Line: l.Line, Text: l.Text})
 		}
 	}
+	if !c.Unread("mail") {
+		wrong := 0
+		for _, u := range users {
+			for _, err := range serve.CheckUser(c, u) {
+				if wrong++; wrong <= mostUsers {
+					problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Text: fmt.Sprintf("user %q %v", u.Name, err)})
+				}
+			}
+		}
+		if wrong > mostUsers {
+			problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Text: fmt.Sprintf("%d more problems like these", wrong-mostUsers)})
+		}
+		if len(users) > 1 && c.Mail.Home != "" && !strings.Contains(c.Mail.Home+c.Mail.Maildir, "{") && sharesHome(users) {
+			problem("mail.home", "is the same for all users, who would share one Maildir; put {user}, or {domain} and {name}, into it")
+		}
+	}
 	if err := serve.CheckSearch(c); err != nil {
 		problem("search.languages", "%v", err)
 	}
@@ -103,12 +119,26 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 	return users, problems
 }
 
+// mostUsers is how many problems of users are told one by one.
+const mostUsers = 20
+
+// sharesHome tells whether more than one user has no home of his own.
+func sharesHome(users []*auth.User) bool {
+	n := 0
+	for _, u := range users {
+		if u.Home == "" && u.Mail == "" {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // unwritable counts the users whose Maildir cannot be made or written to.
 func unwritable(c *config.Config, users []*auth.User) (first string, others int, cause error) {
 	for _, u := range users {
 		dir, err := serve.Maildir(c, u)
 		if err != nil {
-			continue // the log says so when the user logs in
+			continue // told already
 		}
 		if err := writable(dir); err != nil && cause == nil {
 			first, cause = u.Name, err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"roost/imap"
 	"roost/internal/auth"
 	"roost/internal/config"
 	"roost/maildir"
@@ -82,18 +83,33 @@ func quotaRule(q *maildir.Quota, value string) error {
 func limitQuota(c *config.Quota, u *auth.User, o *maildir.Options, log *slog.Logger) {
 	o.Quota = maildir.Quota{Storage: int64(c.Storage), Messages: int64(c.Messages), Mailboxes: int64(c.Mailboxes)}
 	o.OwnQuota = slices.Contains(c.Set, u.Name)
+	for _, err := range userQuota(u, &o.Quota) {
+		log.Warn("wrong extra field of a user", "user", u.Name, "cause", err)
+	}
+}
+
+// userQuota puts the limits that the passwd-file has for a user into q, and tells what is wrong with them.
+func userQuota(u *auth.User, q *maildir.Quota) (errs []error) {
 	for _, f := range quotaFields {
-		value, ok := u.Extra[f.name]
-		if !ok {
-			continue
-		}
-		if err := f.read(&o.Quota, value); err != nil {
-			log.Warn("wrong extra field of a user", "user", u.Name, "field", f.name, "cause", err)
+		if value, ok := u.Extra[f.name]; ok {
+			if err := f.read(q, value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", f.name, err))
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Extra)) {
 		if rule, more := strings.CutPrefix(name, "userdb_quota_rule"); more && rule != "" {
-			log.Warn("an extra field of a user is ignored", "user", u.Name, "field", name, "cause", "only one rule, for all mailboxes, is supported")
+			errs = append(errs, fmt.Errorf("%s is ignored: only one rule, for all mailboxes, is supported", name))
 		}
 	}
+	return errs
+}
+
+// CheckUser tells what the passwd-file and a configuration say of a user that cannot be.
+func CheckUser(c *config.Config, u *auth.User) (errs []error) {
+	if _, err := Maildir(c, u); err != nil {
+		errs = append(errs, fmt.Errorf("has no mail: %w", err))
+	}
+	errs = append(errs, userQuota(u, new(maildir.Quota))...)
+	return append(errs, imap.CheckUser(u.Extra)...)
 }
