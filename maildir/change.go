@@ -49,7 +49,9 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 		if err != nil {
 			return err
 		}
-		more := false // keywords changed that are not in the names
+		var were []moreKeywords // of those whose keywords changed that are not in the names
+		saved := !m.keywords.unsaved
+		first := len(changed)
 		for uid := range u.turn(uids) {
 			r := m.recs.find(uid)
 			if r == nil {
@@ -60,7 +62,7 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 				continue
 			}
 			flags, kw := ch.apply(r.flags, m.keywordsOf(r), set)
-			more = more || !slices.Equal(kw.More, m.keywordsOf(r).More)
+			old := m.keywordsOf(r).More
 			if flags != r.flags || !kw.equal(m.keywordsOf(r)) {
 				if err := u.setFlags(uid, flags, kw); errors.Is(err, ErrGone) {
 					continue
@@ -70,16 +72,46 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 				} else if err != nil {
 					return err
 				}
+				if !slices.Equal(kw.More, old) {
+					were = append(were, moreKeywords{uid, slices.Clone(old)})
+				}
 			}
 			changed = m.Records([]uint32{uid}, changed)
 		}
-		if err := u.flushMore(); more {
-			return err
-		} else {
+		err = u.flushMore()
+		if len(were) == 0 {
 			return u.postpone(err)
 		}
+		if err != nil {
+			m.takeBack(were, saved)
+			var uids []uint32
+			for _, r := range changed[first:] {
+				uids = append(uids, r.UID)
+			}
+			changed = m.Records(uids, changed[:first])
+		}
+		return err
 	})
 	return changed, modified, cmp.Or(err, full)
+}
+
+// moreKeywords are the keywords of a message beyond the letters.
+type moreKeywords struct {
+	uid   uint32
+	slots []uint16
+}
+
+// takeBack restores keywords that could not be written, so that nobody is shown what the next start does not know. saved tells that the file had all before.
+func (m *Mailbox) takeBack(were []moreKeywords, saved bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range were {
+		if r := m.recs.find(w.uid); r != nil {
+			m.setMore(r, w.slots)
+			m.touch(r)
+		}
+	}
+	m.keywords.unsaved = !saved
 }
 
 // apply computes flags and keywords after the change.

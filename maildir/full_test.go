@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,13 +71,13 @@ func TestFullDiskFaults(t *testing.T) {
 	for range 8 {
 		b.append("room\n", 0)
 	}
-	must(t, os.WriteFile(filepath.Join(b.dir, "new", "1.unnumbered.h"), []byte("later\n"), 0o600))
 	b.store.root.inject(func(op, _ string) error {
 		if op == "write" || op == "mkdir" {
 			return unix.ENOSPC
 		}
 		return nil
 	})
+	must(t, os.WriteFile(filepath.Join(b.dir, "new", "1.unnumbered.h"), []byte("later\n"), 0o600))
 	removeFromFull(t, b, work)
 	b.store.root.inject(nil)
 	b.append("more\n", Seen)
@@ -141,4 +142,57 @@ func removeFromFull(t *testing.T, b *box, work *Mailbox) {
 	if got := b.UIDs(); len(got) != 4 || got[0] != uids[4] {
 		t.Errorf("UIDs %d", got)
 	}
+}
+
+// TestKeywordsOnFullDisk: a keyword that there is no room to write is not there, now and after the next start; and it can be set when there is.
+func TestKeywordsOnFullDisk(t *testing.T) {
+	disk, fill := fullDisk(t)
+	root := filepath.Join(disk, "Maildir")
+	must(t, os.Mkdir(root, 0o700))
+	state := t.TempDir()
+	b := reopen(t, root, state)
+	var keywords []string
+	for i := range 30 {
+		keywords = append(keywords, fmt.Sprint("k", i))
+	}
+	b.append("one", Seen, keywords...)
+	b.append("two", Seen)
+	fill()
+	add := FlagChange{Op: Add, Flags: Flagged, Keywords: []string{"k29"}}
+	check := func(has bool) {
+		t.Helper()
+		got := b.has(2, "k29")
+		if got != has {
+			t.Errorf("the message has k29: %v", got)
+		}
+	}
+	changed, _, err := b.SetFlags(bg, []uint32{1, 2}, add)
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("%v", err)
+	}
+	check(false)
+	for _, r := range changed {
+		if r.UID == 2 && len(r.Keywords.More) > 0 {
+			t.Error("it is told to be there")
+		}
+	}
+	b.shut()
+	b = reopen(t, root, state)
+	check(false)
+	must(t, os.Remove(filepath.Join(disk, "ballast")))
+	_, _, err = b.SetFlags(bg, []uint32{2}, add)
+	must(t, err)
+	check(true)
+	b.shut()
+	b = reopen(t, root, state)
+	check(true)
+}
+
+// has tells whether a message has a keyword.
+func (b *box) has(uid uint32, name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	slot, ok := b.keywords.slots[name]
+	kw := b.keywordsOf(b.recs.find(uid))
+	return ok && kw.Has(int(slot))
 }
