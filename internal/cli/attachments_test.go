@@ -84,7 +84,7 @@ func TestAttachments(t *testing.T) {
 			}
 			i.ok("SELECT INBOX")
 			if tt.index {
-				for until := time.Now().Add(time.Minute); !strings.HasPrefix(i.do(`SEARCH FUZZY BODY "heer"`), "* SEARCH 1 2 3"); time.Sleep(50 * time.Millisecond) {
+				for until := time.Now().Add(time.Minute); !strings.Contains(i.do(`SEARCH FUZZY BODY "heer"`), "* SEARCH 1 2 3"); time.Sleep(50 * time.Millisecond) {
 					if time.Now().After(until) {
 						t.Fatalf("the mail is not indexed:\n%s", p.errs.String())
 					}
@@ -96,7 +96,7 @@ func TestAttachments(t *testing.T) {
 				if found {
 					want = "* SEARCH " + numbers + "\r\n"
 				}
-				if got := i.do("SEARCH " + program); !strings.HasPrefix(got, want) {
+				if got := i.do("SEARCH " + program); !strings.Contains(got, want) { // notices of progress may come before
 					t.Errorf("SEARCH %s: %q, want %q", program, got, want)
 				}
 			}
