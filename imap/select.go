@@ -1,8 +1,6 @@
 package imap
 
-import (
-	"roost/imap/wire"
-)
+import "roost/imap/wire"
 
 // cmdSelect is SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1). Whatever happens, the old mailbox is no longer selected.
 func (s *session) cmdSelect(c *command) error {

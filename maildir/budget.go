@@ -136,6 +136,9 @@ func (m *Mailbox) octets() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rs := m.recs
+	if m.frozen != nil { // counts as what it takes when it is read
+		return mailboxOctets + int64(len(rs.uids))*(int64(unsafe.Sizeof(record{}))+4) + m.frozen.sections[textSection].octets
+	}
 	n := int64(cap(rs.list))*int64(unsafe.Sizeof(record{})) + 4*int64(cap(rs.uids)+len(rs.table))
 	for _, c := range rs.text.chunks {
 		n += int64(cap(c))

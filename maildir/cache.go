@@ -240,6 +240,9 @@ func (c *metaCache) recover(off int64, fn func(at, uid, sum uint32)) {
 	c.end = min(c.end, off)
 }
 
+// wasteful tells whether too many of n entries belong to no message any more.
+func (c *metaCache) wasteful(n, live int) bool { return c.f != nil && n > 2*live+1000 }
+
 // compact copies the live entries to a new file and returns it; move reports old and new position of each.
 func (c *metaCache) compact(path string, live func(yield func(at, uid, sum uint32)), move func(uid, at uint32)) (*metaCache, error) {
 	tmp := path + ".tmp"

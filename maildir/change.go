@@ -251,6 +251,10 @@ func (u *update) unlink(uid uint32) (from *dir, err error) {
 // deletion. FirstRecent is for EXAMINE: the same answer without claiming.
 func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
 	m.mu.Lock()
+	if m.frozen != nil && m.frozen.inNew > 0 {
+		m.mu.Unlock()
+		m.lockAll()
+	}
 	first := m.recent
 	if m.recent != m.hdr.Next {
 		m.recent = m.hdr.Next

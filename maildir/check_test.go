@@ -30,8 +30,9 @@ func checkMailbox(m *Mailbox) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
+	m.recs.nameAll()
 	var bad []string
 	if hdr.Validity != m.hdr.Validity || hdr.GUID != m.hdr.GUID || hdr.Next > m.hdr.Next {
 		bad = append(bad, fmt.Sprintf("header %+v, memory %+v", hdr, m.hdr))

@@ -66,7 +66,7 @@ func (m *Mailbox) copyTo(ctx context.Context, uids []uint32, dst *Mailbox, move 
 
 // copyItems describes the messages to copy, with the UIDs they have here.
 func (m *Mailbox) copyItems(uids []uint32, within bool) (items []*item, src []uint32) {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	for _, uid := range uids {
 		r := m.recs.find(uid)

@@ -33,14 +33,14 @@
 //	tree.go listing.go create.go delete.go rename.go names.go   the mailboxes of a user; treewatch.go: who waits for changes of them
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
 //	metadata.go attributes.go metadatanews.go                   annotations, ours and Dovecot's
-//	open.go load.go                                             opening, keeping warm, closing a mailbox
+//	open.go load.go thaw.go                                     opening, keeping warm, closing a mailbox
 //	moved.go                                                    a Maildir or mailbox that is replaced while it is open
 //	budget.go                                                   how much memory mailboxes take together
 //	mailbox.go meta.go api.go                                   what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did
 //	change.go deliver.go flush.go copy.go replace.go intent.go  changes
-//	state.go cache.go accesskey.go                              state directory
+//	state.go snapshot.go cache.go accesskey.go                  state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	quota.go maildirsize.go quotastate.go                       limits, and what mail takes
 //	dir.go dirlist.go perm.go dotlock.go                        the file system

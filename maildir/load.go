@@ -50,14 +50,29 @@ func (m *Mailbox) load() error {
 		m.cache = openCache(filepath.Join(state, "meta"), m.log)
 	}
 	m.watching = hub.add(m) // before the scan, so that nothing falls between
-	if err := m.fill(snap); err != nil {
-		return err
+	same := snap != nil && snap.settled && m.matches(snap)
+	if same && !died && m.suffices(snap) {
+		m.adopt(snap)
+		m.frozen = snap
+		m.cache.n = snap.cacheN
+	} else {
+		if snap != nil {
+			if err := snap.readAll(); err != nil {
+				m.log.Warn("dropping the snapshot, it will be rebuilt", "mailbox", m.box.path(), "cause", err)
+				snap, same = nil, false
+			}
+		}
+		if err := m.fill(snap, same); err != nil {
+			return err
+		}
+		m.attachCache(snap)
 	}
-	m.attachCache(snap)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changed.forget(m.now)
-	m.recall(snap, died)
+	if m.frozen == nil {
+		m.recall(snap, died)
+	}
 	m.ready = true
 	m.accountLocked(amount{})
 	return nil
@@ -74,11 +89,26 @@ func (m *Mailbox) makeDir(name string) error {
 	return nil
 }
 
-// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken.
-func (m *Mailbox) fill(snap *snapshot) error {
-	if snap != nil && snap.settled && m.matches(snap) {
-		m.hdr, m.list, m.seen, m.recs, m.dead = snap.hdr, snap.list, snap.seen, snap.recs, snap.dead
-		m.now, m.recent = snap.now, snap.recent
+// suffices tells whether nothing but a snapshot of the mailbox as it is says anything of its records: no keywords beyond the letters, no message
+// cache with other entries.
+func (m *Mailbox) suffices(snap *snapshot) bool {
+	plain, err := m.sameFile(moreKeywordsName, fileInfo{})
+	c := m.cache
+	return err == nil && plain && c.gen == snap.cacheGen && c.end == snap.cacheEnd && !c.wasteful(snap.cacheN, int(snap.cached)) &&
+		(&update{m: m}).readKeywords() == nil
+}
+
+// adopt takes over what a snapshot of the mailbox as it is says.
+func (m *Mailbox) adopt(snap *snapshot) {
+	m.hdr, m.list, m.seen, m.recs = snap.hdr, snap.list, snap.seen, snap.recs
+	m.now, m.recent = snap.now, snap.recent
+}
+
+// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken (same).
+func (m *Mailbox) fill(snap *snapshot, same bool) error {
+	if same {
+		m.adopt(snap)
+		m.dead = snap.dead
 		return (&update{m: m}).readKeywords()
 	}
 	m.unsaved = true
@@ -151,6 +181,7 @@ func (u *update) loadList(snap *snapshot) error {
 		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra
 		if absent || len(m.recs.list) == 0 {
 			m.recs, hdr.Next = snap.recs, snap.hdr.Next
+			m.recs.nameAll()
 			for i := range m.recs.list {
 				m.recs.list[i].state |= missing
 			}
@@ -243,6 +274,9 @@ func (m *Mailbox) recall(snap *snapshot, died bool) {
 	for _, e := range missed {
 		m.expunged.add(m.now, e.uid)
 	}
+	if m.recs == snap.recs {
+		return
+	}
 	for i := range snap.recs.list {
 		if uid := snap.recs.list[i].uid; m.recs.find(uid) == nil {
 			m.expunged.add(m.now, uid)
@@ -272,7 +306,7 @@ func (m *Mailbox) attachCache(snap *snapshot) {
 			live++
 		}
 	}
-	if m.cache.f == nil || m.cache.n <= 2*live+1000 {
+	if !m.cache.wasteful(m.cache.n, live) {
 		return
 	}
 	fresh, err := m.cache.compact(filepath.Join(boxState(m.store.opt.State, m.storage), "meta"), func(yield func(at, uid, sum uint32)) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,8 @@ type Mailbox struct {
 	storage  string            // current storage name
 	err      error             // not nil: the mailbox is gone (ErrGone) and all operations fail
 	recs     *records          // (w) but for size, wire, time and meta of a record
+	frozen   *snapshot         // not nil: of recs there are only UIDs and sums so far (thaw.go)
+	blind    bool              // recs come from the uidlist, no scan has seen the files yet
 	hdr      uidlistHeader     // (w) Next is the effective next UID
 	list     uidlistPos        // (w) how much of dovecot-uidlist has been read
 	keywords keywordTable      // (w)
@@ -57,6 +60,8 @@ type Mailbox struct {
 	hints    hints
 	ready    bool // memory is filled: until then whoever loads it changes it without mu
 	unsaved  bool // the snapshot is behind
+
+	thawing sync.Mutex // held while frozen is read; before mu
 
 	// Set while loading, constant afterwards.
 	key          inode // of box
@@ -165,7 +170,7 @@ func (m *Mailbox) KeywordNames() []string {
 
 // Records appends the records of those uids (ascending) that exist.
 func (m *Mailbox) Records(uids []uint32, dst []Record) []Record {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	return m.records(uids, dst)
 }
@@ -190,12 +195,12 @@ func (m *Mailbox) records(uids []uint32, dst []Record) []Record {
 
 // Changes tells what happened since. Expunged may name UIDs that came and went since, which the caller never saw.
 func (m *Mailbox) Changes(since ModSeq) Changes {
-	m.mu.Lock()
+	if now := m.Now(); since == now {
+		return Changes{Now: now}
+	}
+	m.lockAll()
 	defer m.mu.Unlock()
 	ch := Changes{Now: m.now}
-	if since == m.now {
-		return ch
-	}
 	if since > m.now {
 		since = 0 // from a clock that was ahead, or not from us: nothing is known of what happened since
 	}
@@ -217,10 +222,13 @@ func (m *Mailbox) Changes(since ModSeq) Changes {
 
 // Status returns the counters without Size.
 func (m *Mailbox) Status() Status {
-	m.mu.Lock()
+	m.lockSums()
 	defer m.mu.Unlock()
-	if m.counted.ModSeq != m.now || m.counted.Messages != uint32(len(m.recs.list)) {
-		st := Status{Messages: uint32(len(m.recs.list)), ModSeq: m.now}
+	if n := uint32(len(m.recs.uids)); m.counted.ModSeq != m.now || m.counted.Messages != n {
+		st := Status{Messages: n, ModSeq: m.now}
+		if m.frozen != nil {
+			st.Unseen, st.Deleted = m.frozen.unseen, m.frozen.deleted
+		}
 		for i := range m.recs.list {
 			if f := m.recs.list[i].flags; f&Seen == 0 {
 				st.Unseen++
@@ -233,10 +241,24 @@ func (m *Mailbox) Status() Status {
 	}
 	st := m.counted
 	st.UIDNext, st.UIDValidity, st.GUID = m.hdr.Next, m.hdr.Validity, m.hdr.GUID
-	for i := len(m.recs.list) - 1; i >= 0 && m.recs.list[i].uid >= m.recent; i-- {
-		st.Recent++
-	}
+	claimed, _ := slices.BinarySearch(m.recs.uids, m.recent)
+	st.Recent = uint32(len(m.recs.uids) - claimed)
 	return st
+}
+
+// FirstUnseen returns the lowest UID of a message without \Seen, 0 when all have it.
+func (m *Mailbox) FirstUnseen() uint32 {
+	m.lockSums()
+	defer m.mu.Unlock()
+	if m.frozen != nil {
+		return m.frozen.firstUnseen
+	}
+	for i := range m.recs.list {
+		if m.recs.list[i].flags&Seen == 0 {
+			return m.recs.list[i].uid
+		}
+	}
+	return 0
 }
 
 // Identity names the mailbox and its UIDs: what a UID stands for never changes as long as both stay. The GUID is 32 hex digits.
@@ -274,18 +296,6 @@ func (m *Mailbox) FirstRecent() uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.recent
-}
-
-// FirstUnseen returns the first UID without \Seen, 0 when all have it.
-func (m *Mailbox) FirstUnseen() uint32 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i := range m.recs.list {
-		if m.recs.list[i].flags&Seen == 0 {
-			return m.recs.list[i].uid
-		}
-	}
-	return 0
 }
 
 // Wait returns a channel of capacity one that gets a value after every change until stop is called. The channel already
@@ -327,7 +337,7 @@ const findTries = 10
 // it meanwhile. ErrGone when the message was expunged.
 func (m *Mailbox) withFile(uid uint32, fn func(d *dir, name string) error) error {
 	for range findTries {
-		m.mu.Lock()
+		m.lockAll()
 		if m.err != nil {
 			m.mu.Unlock()
 			return m.err

@@ -34,7 +34,7 @@ func (m *Mailbox) Fill(rec *Record) error {
 		}
 		rec.Wire = meta.Wire
 	}
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	if r := m.recs.find(rec.UID); r != nil {
 		m.recs.setSize(r, rec.Size)
@@ -209,7 +209,7 @@ func (m *Mailbox) parse(uid uint32, maker *message.MetaMaker, identify bool) (me
 
 // Uncached lists the places in recs of the messages whose facts are not in the cache.
 func (m *Mailbox) Uncached(recs []Record) []int {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	var places []int
 	next := 0
@@ -237,7 +237,7 @@ func (m *Mailbox) NewMetaReader() *MetaReader {
 // Cached is Meta from the cache only, nil when it is not there. It holds until the next call.
 func (r *MetaReader) Cached(uid uint32) *message.Meta {
 	m := r.m
-	m.mu.Lock()
+	m.lockAll()
 	rec := m.recs.findNear(uid, &r.next)
 	if rec == nil || rec.meta == 0 {
 		m.mu.Unlock()

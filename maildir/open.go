@@ -152,6 +152,7 @@ func (m *Mailbox) close() {
 			defer m.unlockWrite() // nobody is in the middle of something
 		}
 	}
+	m.forgetFrozen()
 	if m.cache != nil {
 		m.cache.close()
 	}

@@ -162,7 +162,7 @@ func (m *Mailbox) accountLocked(reserved amount) {
 	defer q.mu.Unlock()
 	q.held = q.held.minus(reserved)
 	if m.ready && m.err == nil {
-		q.set(m.key, amount{m.recs.octets, int64(len(m.recs.list))})
+		q.set(m.key, amount{m.recs.octets, int64(len(m.recs.uids))})
 	}
 }
 
@@ -171,7 +171,7 @@ func (m *Mailbox) accountLocked(reserved amount) {
 
 // lend notes the messages whose room may be lent, and returns what that is at most. The caller holds moving.
 func (m *Mailbox) lend(uids []uint32) (most amount) {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	for _, uid := range uids {
 		r := m.recs.find(uid)
@@ -210,7 +210,7 @@ func (m *Mailbox) settle(uids []uint32, most, taken amount) {
 
 // sizesOf is what these messages take together. known: the sizes of all of them are known.
 func (m *Mailbox) sizesOf(uids []uint32) (sum amount, known bool) {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	return m.sumOf(uids)
 }
@@ -395,7 +395,7 @@ func (m *Mailbox) DeletedSize(ctx context.Context) (int64, error) {
 	if err := m.measure(ctx); err != nil {
 		return 0, err
 	}
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	var sum int64
 	for i := range m.recs.list {
@@ -409,6 +409,12 @@ func (m *Mailbox) DeletedSize(ctx context.Context) (int64, error) {
 // measure finds out the sizes of files whose names do not say them.
 func (m *Mailbox) measure(ctx context.Context) error {
 	m.mu.Lock()
+	unsized := m.recs.unsized
+	m.mu.Unlock()
+	if unsized == 0 {
+		return nil
+	}
+	m.lockAll()
 	var uids []uint32
 	if m.recs.unsized > 0 {
 		for i := range m.recs.list {

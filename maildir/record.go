@@ -45,9 +45,10 @@ type records struct {
 	octets  int64 // sum of the known sizes
 	unsized int   // messages whose size is not known
 
-	seed  maphash.Seed
-	table []uint32 // open addressing: UID, 0 empty, tombstone deleted
-	used  int      // entries of table that are not empty
+	seed    maphash.Seed
+	table   []uint32 // open addressing: UID, 0 empty, tombstone deleted
+	used    int      // entries of table that are not empty
+	unnamed bool     // there is no table yet: byBase must wait for nameAll
 }
 
 const tombstone = math.MaxUint32
@@ -62,7 +63,19 @@ type arena struct{ chunks [][]byte }
 const arenaChunk = 1 << 18
 
 func (a *arena) add(b, c string) uint32 {
-	n := len(b) + len(c)
+	pos, chunk := a.room(len(b) + len(c))
+	*chunk = append(append(*chunk, b...), c...)
+	return pos
+}
+
+func (a *arena) addBytes(b []byte) uint32 {
+	pos, chunk := a.room(len(b))
+	*chunk = append(*chunk, b...)
+	return pos
+}
+
+// room finds a chunk for n octets.
+func (a *arena) room(n int) (pos uint32, chunk *[]byte) {
 	last := len(a.chunks) - 1
 	if last < 0 || len(a.chunks[last])+n > arenaChunk {
 		// The first chunk of a small mailbox is small.
@@ -76,15 +89,19 @@ func (a *arena) add(b, c string) uint32 {
 	if last == 0 && cap(a.chunks[0]) < len(a.chunks[0])+n {
 		a.chunks[0] = slices.Grow(a.chunks[0], min(arenaChunk-len(a.chunks[0]), len(a.chunks[0])+n))
 	}
-	pos := uint32(last)*arenaChunk + uint32(len(a.chunks[last]))
-	a.chunks[last] = append(append(a.chunks[last], b...), c...)
-	return pos
+	return uint32(last)*arenaChunk + uint32(len(a.chunks[last])), &a.chunks[last]
 }
 
 func (a *arena) get(pos uint32, n int) []byte {
 	c := a.chunks[pos/arenaChunk]
 	off := int(pos % arenaChunk)
 	return c[off : off+n : off+n]
+}
+
+// holds tells whether get may be called.
+func (a *arena) holds(pos uint32, n int) bool {
+	chunk := int(pos / arenaChunk)
+	return chunk < len(a.chunks) && int(pos%arenaChunk)+n <= len(a.chunks[chunk])
 }
 
 func (rs *records) baseOf(r *record) []byte { return rs.text.get(r.text, int(r.base)) }
@@ -162,6 +179,9 @@ func (rs *records) setSize(r *record, size int64) {
 }
 
 func (rs *records) insert(uid uint32, base string) {
+	if rs.unnamed {
+		return
+	}
 	if (rs.used+1)*4 > len(rs.table)*3 {
 		rs.rehash()
 		return // rehash put it in: it is in list already
@@ -185,12 +205,20 @@ func (rs *records) put(uid uint32, base string) {
 func (rs *records) reserve(n int) {
 	rs.list = slices.Grow(rs.list, n)
 	rs.uids = slices.Grow(rs.uids, n)
-	if (rs.used+n+1)*4 > len(rs.table)*3 {
+	if !rs.unnamed && (rs.used+n+1)*4 > len(rs.table)*3 {
 		rs.resize(len(rs.list) + n)
 	}
 }
 
 func (rs *records) rehash() { rs.resize(len(rs.list)) }
+
+// nameAll makes the table that records which come from a snapshot do without at first: many sessions never ask for a name.
+func (rs *records) nameAll() {
+	if rs.unnamed {
+		rs.unnamed = false
+		rs.rehash()
+	}
+}
 
 // resize makes a table for n records and puts in those that there are.
 func (rs *records) resize(n int) {
@@ -241,12 +269,15 @@ func (rs *records) remove(uids []uint32) {
 	}
 	clear(rs.list[len(list):])
 	rs.list, rs.uids = list, fresh
-	if many {
+	if many && !rs.unnamed {
 		rs.rehash()
 	}
 }
 
 func (rs *records) forget(uid uint32, base string) {
+	if len(rs.table) == 0 {
+		return
+	}
 	mask := uint64(len(rs.table) - 1)
 	for h := maphash.String(rs.seed, base) & mask; rs.table[h] != 0; h = (h + 1) & mask {
 		if rs.table[h] == uid {

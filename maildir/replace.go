@@ -90,7 +90,7 @@ func (u *update) removeOld(c *commit) {
 
 // pathOf is where a message's file is, below the root; ErrGone if there is none of that UID.
 func (m *Mailbox) pathOf(uid uint32) (string, error) {
-	m.mu.Lock()
+	m.lockAll()
 	defer m.mu.Unlock()
 	r := m.recs.find(uid)
 	if r == nil {

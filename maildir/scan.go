@@ -107,6 +107,7 @@ func (u *update) scanned(newSt, curSt fileInfo, calm bool, undecided []uint32) {
 			r.state |= missing
 		}
 	}
+	m.blind = false
 	m.seen = dirTimes{new: newSt.mtime, cur: curSt.mtime}
 	u.known = calm && len(undecided) == 0
 	young := time.Now().UnixNano()-max(newSt.mtime, curSt.mtime) < int64(time.Second)

@@ -170,7 +170,13 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 		}
 	}
 	m.readOnly.Store(u.denied != nil)
-	before := m.Now()
+	if err := m.thaw(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.recs.nameAll()
+	before := m.now
+	m.mu.Unlock()
 	err = fn(u)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -148,7 +148,7 @@ func (m *Mailbox) hint(h hint) {
 		m.hints.all = true // memory is being filled; the sync that follows looks at everything
 		return
 	}
-	if m.explained(h) {
+	if m.frozen == nil && !m.recs.unnamed && m.explained(h) {
 		return
 	}
 	if len(m.hints.names) < maxHints {
@@ -220,8 +220,12 @@ func (m *Mailbox) schedule() {
 // inDoubt tells whether there are hints that memory does not explain. The caller holds write, so that no change of ours is between the file system
 // and memory, as it may have been when the event was read.
 func (m *Mailbox) inDoubt() bool {
+	if m.thaw() != nil {
+		return true
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.recs.nameAll()
 	m.hints.names = slices.DeleteFunc(m.hints.names, m.explained)
 	return m.hints.any()
 }
