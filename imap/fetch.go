@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"sync"
 
@@ -61,11 +60,11 @@ type fetcher struct {
 // fetchMessage is the message being answered.
 type fetchMessage struct {
 	rec     *maildir.Record
-	seenNow bool             // this command set \Seen
-	meta    *message.Meta    // nil until facts; perhaps the reader's, which has one at a time
-	file    *os.File         // nil until open
-	size    int64            // of file
-	tree    *message.Message // nil until parts
+	seenNow bool                 // this command set \Seen
+	meta    *message.Meta        // nil until facts; perhaps the reader's, which has one at a time
+	file    *maildir.MessageFile // nil until open
+	size    int64                // of file
+	tree    *message.Message     // nil until parts
 }
 
 // errUnknownCTE is RFC 3516 §4.3.
@@ -361,12 +360,7 @@ func (f *fetcher) open(m *fetchMessage) error {
 	if err != nil {
 		return err
 	}
-	m.file = file
-	st, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	m.size = st.Size()
+	m.file, m.size = file, file.Size()
 	return nil
 }
 

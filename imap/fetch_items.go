@@ -4,8 +4,6 @@ import (
 	"math"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"roost/imap/wire"
 	"roost/maildir/message"
 )
@@ -57,11 +55,7 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 	}},
 	// RFC 8514: when the message came into this mailbox. The file system knows it as the time of the last link or rename.
 	"SAVEDATE": {name: "SAVEDATE", prepare: (*fetcher).open, write: func(f *fetcher, m *fetchMessage) error {
-		if t, ok := saveDate(int(m.file.Fd())); ok {
-			f.date(t)
-		} else {
-			f.enc.Raw("NIL")
-		}
+		f.date(m.file.ChangeTime())
 		return nil
 	}},
 }
@@ -70,13 +64,4 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 func (f *fetcher) date(t time.Time) {
 	var buf [32]byte
 	f.enc.RawBytes(wire.AppendDateTime(buf[:0], t.Local()))
-}
-
-// saveDate is the ctime of an open message file.
-func saveDate(fd int) (time.Time, bool) {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return time.Time{}, false
-	}
-	return time.Unix(st.Ctim.Unix()), true
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -127,13 +128,9 @@ func storedMessage(t *testing.T, ts *testServer, uid uint32) []byte {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	raw, err := os.ReadFile(f.Name())
-	if err != nil { // opened below a directory handle: the name is not a path
-		var b bytes.Buffer
-		if _, err := b.ReadFrom(f); err != nil {
-			t.Fatal(err)
-		}
-		raw = b.Bytes()
+	raw, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return raw
 }

@@ -431,7 +431,7 @@ func TestSearchCorpus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if mail[i].raw, err = io.ReadAll(f); err != nil {
+		if mail[i].raw, err = io.ReadAll(io.NewSectionReader(f, 0, f.Size())); err != nil {
 			t.Fatal(err)
 		}
 		f.Close()

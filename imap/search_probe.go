@@ -3,7 +3,6 @@ package imap
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"roost/index"
@@ -33,7 +32,7 @@ type probe struct {
 	docLooked bool // doc and hasDoc are set
 	stored    *index.Texts
 	parsed    bool // meta, or the reason why it is nil, is final
-	file      *os.File
+	file      *maildir.MessageFile
 	cacheFld  []field // fields of meta.Header
 	cacheOK   bool
 	fileFld   []field // all fields
@@ -193,7 +192,7 @@ func (p *probe) savedAt() (time.Time, bool) {
 	if !p.ok(p.open()) {
 		return time.Time{}, false
 	}
-	return saveDate(int(p.file.Fd()))
+	return p.file.ChangeTime(), true
 }
 
 func (p *probe) open() (err error) {

@@ -34,9 +34,10 @@ func (p *probe) matchText() tri {
 		return unknown
 	}
 	tree := m.Message()
-	if st, err := p.file.Stat(); err == nil && st.Size() != m.Size {
+	if size := p.file.Size(); size != m.Size {
 		// Another program rewrote the file: its structure is no longer what is cached.
-		if tree, err = message.Parse(p.file, st.Size(), message.DefaultLimits); !p.ok(err) {
+		var err error
+		if tree, err = message.Parse(p.file, size, message.DefaultLimits); !p.ok(err) {
 			return unknown
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 
 	"roost/index/segment"
+	"roost/maildir"
 	"roost/maildir/message"
 )
 
@@ -27,7 +27,7 @@ type adder struct {
 const window = 256 << 10
 
 // add adds a message as a document, and the texts of its attachments in a field. It is added whole or, when the error is not nil, not at all.
-func (a *adder) add(id message.ObjectID, f *os.File, meta *message.Meta, attached [][]byte, in segment.Field) (doc uint32, err error) {
+func (a *adder) add(id message.ObjectID, f *maildir.MessageFile, meta *message.Meta, attached [][]byte, in segment.Field) (doc uint32, err error) {
 	if a.in == nil {
 		a.in = make([]byte, chunk)
 	}
@@ -49,11 +49,9 @@ func (a *adder) add(id message.ObjectID, f *os.File, meta *message.Meta, attache
 // unreadable is an error of a message, not of the index.
 type unreadable struct{ error }
 
-func (a *adder) texts(f *os.File, meta *message.Meta) error {
+func (a *adder) texts(f *maildir.MessageFile, meta *message.Meta) error {
 	m := meta.Message()
-	if st, err := f.Stat(); err != nil {
-		return err
-	} else if st.Size() != meta.Size {
+	if f.Size() != meta.Size {
 		return errRewritten
 	}
 	header, err := message.Header(f, m)

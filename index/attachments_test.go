@@ -101,11 +101,7 @@ func TestAttachments(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		st, err := f.Stat()
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := message.Parse(f, st.Size(), message.DefaultLimits)
+		m, err := message.Parse(f, f.Size(), message.DefaultLimits)
 		if err != nil {
 			t.Fatal(err)
 		}

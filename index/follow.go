@@ -380,7 +380,7 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 }
 
 // attached reads the attachments of a message. What cannot be read of them is recorded, and no error.
-func (f *Follower) attached(ctx context.Context, m *maildir.Mailbox, uid uint32, file *os.File, meta *message.Meta) ([][]byte, error) {
+func (f *Follower) attached(ctx context.Context, m *maildir.Mailbox, uid uint32, file *maildir.MessageFile, meta *message.Meta) ([][]byte, error) {
 	texts, err := attachedTexts(ctx, file, meta.Message(), func(p *message.Part, err error) {
 		f.state.Unread++
 		f.x.log.Info("cannot read an attachment; the message is found by the rest of it", "mailbox", m.Name(), "uid", uid,

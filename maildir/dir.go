@@ -273,30 +273,6 @@ func (d *dir) regularFD(name string, flags int) (int, fileInfo, error) {
 	return fd, newFileInfo(&st), nil
 }
 
-// contents reads a regular file into buf if it fits, else it returns the open file. The size is that of what was read.
-func (d *dir) contents(name string, buf []byte) ([]byte, *os.File, fileInfo, error) {
-	fd, fi, err := d.regularFD(name, unix.O_RDONLY)
-	if err != nil {
-		return nil, nil, fi, err
-	}
-	if fi.size > int64(len(buf)) {
-		return nil, os.NewFile(uintptr(fd), d.where+"/"+name), fi, nil
-	}
-	defer unix.Close(fd)
-	got := 0
-	for got < int(fi.size) {
-		n, err := retry(func() (int, error) { return unix.Pread(fd, buf[got:fi.size], int64(got)) })
-		if err == nil && n == 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return nil, nil, fi, &opError{"read", d.where + "/" + name, err}
-		}
-		got += n
-	}
-	return buf[:got], nil, fi, nil
-}
-
 var errNotRegular = errors.New("not a regular file")
 
 // readFile reads a small regular file whole; more than limit octets are an error.

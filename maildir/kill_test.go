@@ -35,7 +35,7 @@ func messageID(m *Mailbox, uid uint32) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(f)
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -360,9 +359,9 @@ func (m *Mailbox) withFile(uid uint32, fn func(d *dir, name string) error) error
 }
 
 // OpenMessage opens the file of a message. ErrGone when it was expunged.
-func (m *Mailbox) OpenMessage(uid uint32) (f *os.File, err error) {
+func (m *Mailbox) OpenMessage(uid uint32) (f *MessageFile, err error) {
 	err = m.withFile(uid, func(d *dir, name string) (err error) {
-		f, err = d.open(name)
+		f, err = d.openMessage(name)
 		return err
 	})
 	return f, err

@@ -147,7 +147,7 @@ func (b *box) body(uid uint32) string {
 		b.t.Fatal(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(f)
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -806,7 +806,7 @@ func TestMovesAtOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := io.ReadAll(f)
+			text, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
 			f.Close()
 			if err != nil {
 				t.Fatal(err)

@@ -185,17 +185,21 @@ func (m *Mailbox) parse(uid uint32, maker *message.MetaMaker, identify bool) (me
 	buf := fileBuffers.Get().(*[]byte)
 	defer fileBuffers.Put(buf)
 	err = m.withFile(uid, func(d *dir, name string) error {
-		b, f, st, err := d.contents(name, *buf)
+		f, err := d.openMessage(name)
 		if err != nil {
 			return err
 		}
-		var r io.ReaderAt = bytes.NewReader(b)
-		if f != nil {
-			defer f.Close()
-			r = f
+		defer f.Close()
+		var r io.ReaderAt = f
+		if f.Size() <= wholeFile {
+			n, err := f.ReadAt((*buf)[:f.Size()], 0)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			r = bytes.NewReader((*buf)[:n])
 		}
-		mtime = st.mtime
-		msg, err := message.Parse(r, st.size, message.DefaultLimits)
+		mtime = f.info.mtime
+		msg, err := message.Parse(r, f.Size(), message.DefaultLimits)
 		if err != nil {
 			return err
 		}

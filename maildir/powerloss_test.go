@@ -401,7 +401,7 @@ func (d *drill) checkBox(m *Mailbox, name string, k int, fail func(string, ...an
 			fail("%s UID %d: %v", name, r.UID, err)
 			continue
 		}
-		b, err := io.ReadAll(f)
+		b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
 		f.Close()
 		id, _, _ := strings.Cut(string(b), "\n")
 		if err != nil || string(b) != bodyOf(id) {
