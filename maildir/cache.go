@@ -156,7 +156,7 @@ type cacheReader struct {
 
 const (
 	metaFirst  = 8 << 10  // octets read for one entry; few are larger
-	metaWindow = 64 << 10 // octets read when entries are asked for in the order of the file
+	metaWindow = 128 << 10 // octets read when entries are asked for in the order of the file
 )
 
 var metaBuffers = sync.Pool{New: func() any { b := make([]byte, metaWindow); return &b }}
