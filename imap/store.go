@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"slices"
 	"strings"
 
 	"roost/imap/wire"
@@ -82,9 +83,9 @@ func (s *session) cmdStore(c *command) error {
 	for len(uids) > 0 {
 		batch := uids[:min(storeBatch, len(uids))]
 		uids = uids[len(batch):]
-		var pending map[uint32]bool
+		var before []maildir.Record
 		if req.Silent {
-			pending = s.pendingFlags(batch)
+			before = s.view.box.Records(batch, nil)
 		}
 		var changed []maildir.Record
 		var left []uint32
@@ -94,6 +95,10 @@ func (s *session) cmdStore(c *command) error {
 		}
 		modified = append(modified, left...)
 		gone = gone || len(changed)+len(left) < len(batch)
+		var pending map[uint32]bool
+		if req.Silent {
+			pending = s.pendingFlags(before, changed, &ch)
+		}
 		if err := s.answerStore(c, req.Silent, changed, pending); err != nil {
 			return err
 		}
@@ -108,19 +113,52 @@ func (s *session) cmdStore(c *command) error {
 	return nil
 }
 
-// pendingFlags returns which of uids others have changed since this session was last told. Their change is merged with ours, and .SILENT does
-// not cover it (RFC 9051 §6.4.6).
-func (s *session) pendingFlags(uids []uint32) map[uint32]bool {
+// pendingFlags returns which of the messages of a silent change others have changed since this session was last told of them. Their change is
+// merged with ours, and .SILENT does not cover it (RFC 9051 §6.4.6). It may have been noticed no earlier than while ours was made, so that before knows nothing
+// of it; then it shows in what is there after. Both ascend.
+func (s *session) pendingFlags(before, after []maildir.Record, ch *maildir.FlagChange) map[uint32]bool {
 	var pending map[uint32]bool
-	for _, rec := range s.view.box.Records(uids, nil) {
-		if !s.view.knows(&rec) {
-			if pending == nil {
-				pending = make(map[uint32]bool)
-			}
-			pending[rec.UID] = true
+	names := s.view.box.KeywordNames()
+	for i := range after {
+		for len(before) > 0 && before[0].UID < after[i].UID {
+			before = before[1:]
 		}
+		if len(before) > 0 && before[0].UID == after[i].UID && s.view.knows(&before[0]) && onlyOurs(&before[0], &after[i], ch, names) {
+			continue
+		}
+		if pending == nil {
+			pending = make(map[uint32]bool)
+		}
+		pending[after[i].UID] = true
 	}
 	return pending
+}
+
+// onlyOurs tells whether nothing but ch makes the difference between before and after.
+func onlyOurs(before, after *maildir.Record, ch *maildir.FlagChange, names []string) bool {
+	flags := ch.Flags
+	switch ch.Op {
+	case maildir.Add:
+		flags |= before.Flags
+	case maildir.Remove:
+		flags = before.Flags &^ flags
+	}
+	if after.Flags != flags {
+		return false
+	}
+	if len(ch.Keywords) == 0 && before.Keywords.Empty() && after.Keywords.Empty() {
+		return true
+	}
+	for slot, name := range names {
+		want := before.Keywords.Has(slot) && ch.Op != maildir.Replace
+		if slices.ContainsFunc(ch.Keywords, func(k string) bool { return strings.EqualFold(k, name) }) {
+			want = ch.Op != maildir.Remove
+		}
+		if after.Keywords.Has(slot) != want {
+			return false
+		}
+	}
+	return true
 }
 
 // answerStore tells the client of the new flags, unless it asked not to be told, and the view that the client knows.

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -57,6 +58,32 @@ func TestStoreTells(t *testing.T) {
 	a = c.do(`STORE 3 +FLAGS.SILENT (\Answered)`).ok(t)
 	if u := a.one(t, "* 3 FETCH"); !strings.Contains(u.text, `\Draft`) || !strings.Contains(u.text, `\Answered`) {
 		t.Error(u.text)
+	}
+}
+
+// TestStoreSilentMeetsRename: what another program changed the moment before is told although nobody had noticed it yet.
+func TestStoreSilentMeetsRename(t *testing.T) {
+	ts := newTestServer(t, nil)
+	const messages = 20
+	var files []string
+	for range messages {
+		files = append(files, ts.deliver("", "cur", ":2,", "Subject: x\n\nbody\n"))
+	}
+	c := ts.login()
+	c.ok("ENABLE IMAP4rev2")
+	c.ok("SELECT INBOX")
+	c.ok("STORE 1:* FLAGS.SILENT (work)")
+	for i, file := range files {
+		if err := os.Rename(file+"a", file+"FSa"); err != nil {
+			t.Fatal(err)
+		}
+		a := c.do([]string{`STORE %d -FLAGS.SILENT (\Draft)`, `STORE %d +FLAGS.SILENT (\Answered other)`}[i%2], i+1).ok(t)
+		if u := a.one(t, fmt.Sprintf("* %d FETCH", i+1)); !strings.Contains(u.text, `\Seen`) || !strings.Contains(u.text, "work") {
+			t.Error(u.text)
+		}
+	}
+	if a := c.do("NOOP").ok(t); len(a.untagged) > 0 {
+		t.Errorf("told again: %q", a.texts())
 	}
 }
 
