@@ -46,12 +46,18 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	// One question for both positions: of two, the second would know of expunges of messages that the first called new.
 	since := v.seen
-	if expunge {
+	if expunge || s.qresync {
 		since = v.gone
 	}
 	ch := v.box.Changes(since)
 	if ch.Now == since {
 		return nil
+	}
+	delayed := false
+	if !expunge && s.qresync {
+		if delayed = len(v.vanished(&ch)) > 0; !delayed {
+			v.gone = ch.Now // there was none
+		}
 	}
 	if expunge {
 		gone := v.vanished(&ch)
@@ -83,6 +89,10 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	v.seen = ch.Now
 	v.told = nil
+	if delayed {
+		// The client may have seen a higher MODSEQ; if it came back with that, it would never hear of what is delayed (RFC 7162 §3.2).
+		s.writeHighestModSeq()
+	}
 	if err := s.contextsChanged(ch.Changed, old); err != nil {
 		return err
 	}
