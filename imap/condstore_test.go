@@ -1,9 +1,15 @@
 package imap
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+)
+
+// What servers say of modification sequences.
+var (
+	fetchModSeq = regexp.MustCompile(`MODSEQ \((\d+)\)`)
 )
 
 // TestDelayedExpungeKeepsHighest: while an EXPUNGE has to wait, the client is told a HIGHESTMODSEQ below it (RFC 7162 §3.2), so that it hears of the EXPUNGE
