@@ -97,6 +97,9 @@ func (s *Store) writeAccessKeys(lines []string) (err error) {
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
+	if err := os.MkdirAll(s.opt.State, 0o700); err != nil { // somebody may have emptied it
+		return fileError("mkdir", s.opt.State, err)
+	}
 	f, err := os.CreateTemp(s.opt.State, accessKeysName+".tmp*")
 	if err != nil {
 		return fileError("write", s.opt.State, err)

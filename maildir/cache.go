@@ -155,7 +155,7 @@ type cacheReader struct {
 }
 
 const (
-	metaFirst  = 8 << 10  // octets read for one entry; few are larger
+	metaFirst  = 8 << 10   // octets read for one entry; few are larger
 	metaWindow = 128 << 10 // octets read when entries are asked for in the order of the file
 )
 

@@ -3,6 +3,7 @@ package maildir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,7 +24,9 @@ func (m *Mailbox) load() error {
 				d, err = m.box.sub(sub.name)
 			}
 		}
-		if err != nil {
+		if absent(err) {
+			return fmt.Errorf("%w: %s/%s is not a directory", ErrCannot, m.box.path(), sub.name)
+		} else if err != nil {
 			return err
 		}
 		*sub.d = d

@@ -614,6 +614,24 @@ func TestLookedAtAgain(t *testing.T) {
 	b.wantUIDs(1, 2)
 }
 
+// TestNoDirectory: a mailbox whose cur is none cannot be opened, and that is said.
+func TestNoDirectory(t *testing.T) {
+	b := newBox(t)
+	for _, name := range []string{".Loop", ".File"} {
+		if err := os.Mkdir(filepath.Join(b.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("..", filepath.Join(b.dir, ".Loop", "cur")), os.WriteFile(filepath.Join(b.dir, ".File", "cur"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Loop", "File"} {
+		if _, err := b.store.Open(name); !errors.Is(err, ErrCannot) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestMoveBetweenMailboxes(t *testing.T) {
 	b := newBox(t)
 	os.MkdirAll(filepath.Join(b.dir, ".Arch", "cur"), 0o700)
