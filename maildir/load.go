@@ -158,8 +158,9 @@ func (u *update) loadList(snap *snapshot) error {
 	m := u.m
 	var doubled []uint32
 	hdr, pos, err := readUIDList(m.box, uidlistPos{}, func(bool) {}, func(uid uint32, base, extra []byte) error {
-		if r := m.recs.byBase(string(base)); r != nil {
-			// The last line of a name is the one that counts: it reappeared, and was numbered again.
+		for r := m.recs.byBase(string(base)); r != nil; r = m.recs.byBase(string(base)) {
+			// The last line of a name is the one that counts: it reappeared, and was numbered again. Those before are found here once more after
+			// each rehash, until they are removed.
 			doubled = append(doubled, r.uid)
 			m.recs.forget(r.uid, string(base))
 		}
@@ -178,7 +179,7 @@ func (u *update) loadList(snap *snapshot) error {
 	}
 	m.mu.Lock()
 	slices.Sort(doubled)
-	m.recs.remove(doubled)
+	m.recs.remove(slices.Compact(doubled))
 	if snap != nil && hdr.Validity == 0 {
 		// The snapshot remembers what the uidlist no longer says.
 		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -690,6 +691,29 @@ func TestLinesOfOthers(t *testing.T) {
 	b.put("cur", "1.gone.h:2,", "x\n")
 	b.sync()
 	b.wantUIDs(1, 3, 7, 8, 9)
+}
+
+// TestLastLineCounts: files that were removed and restored several times have as many lines, of which the last is the one that clients were told.
+func TestLastLineCounts(t *testing.T) {
+	root := t.TempDir()
+	list := "3 V7 N1 G00112233445566778899aabbccddeeff\n"
+	rnd := rand.New(rand.NewPCG(7, 0))
+	last := map[string]uint32{}
+	for uid := range uint32(300) {
+		base := fmt.Sprintf("%d.restored.h", rnd.IntN(60))
+		list += fmt.Sprintf("%d :%s\n", uid+1, base)
+		last[base] = uid + 1
+	}
+	os.Mkdir(filepath.Join(root, "cur"), 0o700)
+	for base := range last {
+		if err := os.WriteFile(filepath.Join(root, "cur", base+":2,S"), []byte("x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, uidlistName), []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, root, t.TempDir()).wantUIDs(slices.Sorted(maps.Values(last))...)
 }
 
 // TestRestoreWhileServing puts an older copy of a whole Maildir back in place: who has it open is sent away, and afterwards the old messages are
