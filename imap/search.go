@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"roost/imap/wire"
+	"roost/maildir"
 )
 
 // SEARCH and UID SEARCH (RFC 9051 §6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), WITHIN (RFC 5032) and SAVEDATE (RFC 8514);
@@ -111,10 +112,15 @@ func (s *session) search(pl *plan, ret searchOptions) ([]uint32, error) {
 	}
 	defer pl.closeIndex()
 	pl.scored = ret.scored
+	var plain []uint32 // match because of their flags
+	if match, open := pl.flagSets(); open != maildir.AllFlagSets && !ret.scored {
+		plain, cands = s.view.box.PickByFlags(cands, match, open)
+	}
 	open, sure, err := s.useIndex(pl, cands)
 	if err != nil {
 		return nil, err
 	}
+	sure = mergeUIDs(sure, plain)
 	if ret.whole() || ret.sorted || ret.scored || ret.Partial != nil || ret.Update {
 		found, err := s.scan(pl, open, scanAll)
 		found = mergeUIDs(found, sure)

@@ -8,6 +8,7 @@ import (
 
 	"roost/imap/wire"
 	"roost/index"
+	"roost/maildir"
 )
 
 // A search tree is planned before it is run. NOT is pushed down to the leaves, nested ANDs and ORs become one, equal leaves are one leaf, and
@@ -82,6 +83,7 @@ type leaf struct {
 	from, to level              // test is first asked at from, and must answer at to
 	test     func(p *probe) tri // nil for texts
 	set      uidSet             // of a set leaf
+	flag     maildir.Flags      // of a leaf that asks for a system flag
 	text     *textLeaf          // of BODY and TEXT
 	ask      *ask               // what the full-text index may know
 	rank     *ask               // what the index ranks, which alone can decide it
@@ -286,10 +288,11 @@ func (pl *plan) add(key string, l leaf) *node {
 func (pl *plan) flagNode(key *wire.KeyFlag) *node {
 	pl.fixed = false
 	var test func(p *probe) tri
+	bit, system := systemFlag(key.Flag)
 	if strings.EqualFold(key.Flag, `\Recent`) {
 		first := pl.view.firstRecent
 		test = func(p *probe) tri { return truth(p.rec.UID >= first) }
-	} else if bit, ok := systemFlag(key.Flag); ok {
+	} else if system {
 		test = func(p *probe) tri { return truth(p.rec.Flags&bit != 0) }
 	} else {
 		slot := slices.IndexFunc(pl.names, func(name string) bool { return strings.EqualFold(name, key.Flag) })
@@ -298,7 +301,7 @@ func (pl *plan) flagNode(key *wire.KeyFlag) *node {
 		}
 		test = func(p *probe) tri { return truth(p.rec.Keywords.Has(slot)) }
 	}
-	n := pl.add("flag "+strings.ToLower(key.Flag), leaf{from: levelRecord, to: levelRecord, test: test})
+	n := pl.add("flag "+strings.ToLower(key.Flag), leaf{from: levelRecord, to: levelRecord, flag: bit, test: test})
 	n.not = !key.Want
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roost/imap/wire"
+	"roost/maildir"
 )
 
 // String shows a planned tree: leaves by number, "-" for negation.
@@ -151,6 +152,42 @@ func TestFloorDiv(t *testing.T) {
 	for _, tt := range [][3]int64{{0, 5, 0}, {4, 5, 0}, {5, 5, 1}, {-1, 5, -1}, {-5, 5, -1}, {-6, 5, -2}} {
 		if got := floorDiv(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("floorDiv(%d, %d) = %d, want %d", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
+func TestFlagSets(t *testing.T) {
+	const all = maildir.AllFlagSets
+	having := func(bit maildir.Flags) (sets maildir.FlagSets) {
+		for f := range maildir.AllFlags + 1 {
+			if f&bit != 0 {
+				sets |= 1 << f
+			}
+		}
+		return sets
+	}
+	seen, answered := having(maildir.Seen), having(maildir.Answered)
+	flag := func(name string, want bool) wire.SearchKey { return &wire.KeyFlag{Flag: name, Want: want} }
+	subject := &wire.KeyHeader{Field: "Subject", Value: "x"}
+	for _, tt := range []struct {
+		key         wire.SearchKey
+		match, open maildir.FlagSets
+	}{
+		{flag(`\Seen`, true), seen, 0},
+		{&wire.KeyAnd{Keys: []wire.SearchKey{flag(`\Seen`, false), flag(`\Answered`, false)}}, all &^ (seen | answered), 0},
+		{&wire.KeyNot{Key: &wire.KeyOr{A: flag(`\Seen`, true), B: flag(`\Answered`, false)}}, answered &^ seen, 0},
+		{&wire.KeyAnd{Keys: []wire.SearchKey{flag(`\Seen`, true), subject}}, 0, seen},
+		{&wire.KeyOr{A: flag(`\Seen`, true), B: subject}, seen, all &^ seen},
+		{flag(`\Recent`, true), 0, all},
+		{flag("known", true), 0, all},
+		{subject, 0, all},
+	} {
+		pl, err := newPlan(tt.key, &view{uids: []uint32{1}, firstRecent: 1}, []string{"known"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if match, open := pl.flagSets(); match != tt.match || open != tt.open {
+			t.Errorf("%v: %032b, %032b; want %032b, %032b", pl.root, match, open, tt.match, tt.open)
 		}
 	}
 }

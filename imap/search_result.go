@@ -81,8 +81,9 @@ func (s *session) writeSearch(c *command, o searchOptions, uids []uint32, pl *pl
 	nums := uids
 	if !c.isUID() {
 		nums = make([]uint32, 0, len(uids))
+		near := 0
 		for _, uid := range uids {
-			if seq := s.view.seq(uid); seq != 0 {
+			if seq := s.view.seqNear(uid, &near); seq != 0 {
 				nums = append(nums, seq)
 			}
 		}

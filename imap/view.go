@@ -2,6 +2,7 @@ package imap
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"roost/imap/wire"
@@ -49,6 +50,23 @@ func last(uids []uint32) uint32 {
 func (v *view) seq(uid uint32) uint32 {
 	if i, ok := slices.BinarySearch(v.uids, uid); ok {
 		return uint32(i + 1)
+	}
+	return 0
+}
+
+// seqNear is seq for who asks for one message after another, quickest in ascending order; near is what the call before left there.
+func (v *view) seqNear(uid uint32, near *int) uint32 {
+	from, to := *near, len(v.uids)
+	if from >= to || v.uids[from] > uid {
+		from = 0
+	}
+	if from < to && v.uids[from] <= uid { // UIDs ascend by one or more
+		to = min(to, from+int(min(uid-v.uids[from], math.MaxInt32))+1)
+	}
+	i, ok := slices.BinarySearch(v.uids[from:to], uid)
+	*near = from + i
+	if ok {
+		return uint32(*near + 1)
 	}
 	return 0
 }

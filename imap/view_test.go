@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -172,5 +173,33 @@ func TestAnswer(t *testing.T) {
 	}
 	if r := s.answer(&command{}, errors.New("secret path")); r.text != "Internal error, see the server's log" {
 		t.Errorf("told the client: %q", r.text)
+	}
+}
+
+func TestSeqNear(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	for range 200 {
+		v := &view{}
+		for uid := uint32(rnd.IntN(3)); len(v.uids) < rnd.IntN(60); {
+			uid += 1 + uint32(rnd.IntN(4))
+			v.uids = append(v.uids, uid)
+		}
+		if rnd.IntN(8) == 0 {
+			v.uids = append(v.uids, math.MaxUint32-1)
+		}
+		near, uid := 0, uint32(0)
+		for range 100 {
+			switch rnd.IntN(6) {
+			case 0:
+				uid = uint32(rnd.IntN(200))
+			case 1:
+				uid = math.MaxUint32 - uint32(rnd.IntN(3))
+			default:
+				uid += uint32(rnd.IntN(3))
+			}
+			if got, want := v.seqNear(uid, &near), v.seq(uid); got != want {
+				t.Fatalf("UID %d of %d: number %d, want %d", uid, v.uids, got, want)
+			}
+		}
 	}
 }

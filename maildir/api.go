@@ -15,6 +15,15 @@ const (
 	Draft
 )
 
+// AllFlags is a message with all of them.
+const AllFlags = Seen | Answered | Flagged | Deleted | Draft
+
+// FlagSets is a set of combinations of system flags: bit 1<<f stands for the messages that have the flags f and no others.
+type FlagSets uint32
+
+// AllFlagSets are all combinations.
+const AllFlagSets FlagSets = 1<<(AllFlags+1) - 1
+
 // Keywords is a set of keyword slots of one mailbox. Slot numbers mean nothing across mailboxes; Mailbox.KeywordNames gives the names.
 // Slots 0–25 are the letters of dovecot-keywords, higher ones live in roost-keywords.
 type Keywords struct {

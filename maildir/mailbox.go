@@ -192,6 +192,30 @@ func (m *Mailbox) records(uids []uint32, dst []Record) []Record {
 	return dst
 }
 
+// pickChunk is how many messages PickByFlags looks at while nobody else can use the records.
+const pickChunk = 1 << 16
+
+// PickByFlags returns those of uids (ascending) whose system flags are in a, and those of the others whose flags are in b. Messages that do not
+// exist are in neither.
+func (m *Mailbox) PickByFlags(uids []uint32, a, b FlagSets) (inA, inB []uint32) {
+	next := 0
+	for chunk := range slices.Chunk(uids, pickChunk) {
+		m.lockAll()
+		for _, uid := range chunk {
+			r := m.recs.findNear(uid, &next)
+			if r == nil {
+				continue
+			} else if a>>r.flags&1 != 0 {
+				inA = append(inA, uid)
+			} else if b>>r.flags&1 != 0 {
+				inB = append(inB, uid)
+			}
+		}
+		m.mu.Unlock()
+	}
+	return inA, inB
+}
+
 // Changes tells what happened since. Expunged may name UIDs that came and went since, which the caller never saw.
 func (m *Mailbox) Changes(since ModSeq) Changes {
 	if now := m.Now(); since == now {

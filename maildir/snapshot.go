@@ -369,7 +369,7 @@ func (s *snapshot) readAll() error {
 				time:    int64(binary.LittleEndian.Uint64(b[40:])),
 				extra:   binary.LittleEndian.Uint16(b[48:]),
 				base:    b[50],
-				flags:   Flags(b[51]),
+				flags:   Flags(b[51]) & AllFlags,
 				state:   recordState(b[52]),
 			})
 		}
