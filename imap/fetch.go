@@ -199,13 +199,14 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 	if f.meta {
 		parsed = parseCold(f.s.ctx, f.box, recs, f.id)
 	}
+	var m fetchMessage // one for all: items are called through their table, so that it is on the heap
 	for i := range recs {
 		if i%keepaliveEvery == 0 {
 			if err := f.alive(); err != nil {
 				return err
 			}
 		}
-		m := fetchMessage{rec: &recs[i], seenNow: seenNow[recs[i].UID]}
+		m = fetchMessage{rec: &recs[i], seenNow: seenNow != nil && seenNow[recs[i].UID]}
 		if parsed != nil {
 			if err := parsed[i].err; err != nil {
 				f.skip(&m, err)
