@@ -26,6 +26,7 @@ const (
 type searchContext struct {
 	tag     string
 	uid     bool
+	named   bool           // updates name the mailbox, as all that ESEARCH answers does (RFC 7377 §2.1)
 	key     wire.SearchKey // with the messages in place of sequence numbers and "$"
 	by      []wire.SortCriterion
 	results sorted // as the client knows them; of a SEARCH, which has no criteria, without values
@@ -36,6 +37,10 @@ var errTagReuse = bad("Tag reuse")
 // follow begins to tell the client about changes of a search, unless there are too many already, or a new message could change the scores of all.
 func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion, results sorted) {
 	v := s.view
+	if c.cut {
+		s.writeNoUpdate(c.tag, "Not all messages were searched")
+		return
+	}
 	held := 0
 	if by != nil {
 		held = len(results.uids)
@@ -54,7 +59,7 @@ func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion
 		return
 	}
 	results.uids = slices.Clone(results.uids) // perhaps the view's
-	v.contexts = append(v.contexts, &searchContext{c.tag, c.isUID(), freeze(key, v, s.saved), by, results})
+	v.contexts = append(v.contexts, &searchContext{c.tag, c.isUID() || c.name == "ESEARCH", c.name == "ESEARCH", freeze(key, v, s.saved), by, results})
 }
 
 func (s *session) writeNoUpdate(tag, why string) {
@@ -98,8 +103,8 @@ func freeze(key wire.SearchKey, v *view, saved []uint32) wire.SearchKey {
 		if key.UID && !key.Set.Saved {
 			return key // "*" goes on meaning the latest
 		}
-		set, err := newUIDSet(key.Set, key.UID, v, saved)
-		if err != nil || len(set) == 0 {
+		set := newUIDSet(key.Set, key.UID, v, saved)
+		if len(set) == 0 {
 			return &wire.KeyNot{Key: &wire.KeyAnd{}}
 		}
 		ranges := make([]wire.Range, len(set))
@@ -277,7 +282,11 @@ func (s *session) addTo(x *searchContext, add sorted) {
 }
 
 func (s *session) beginUpdate(x *searchContext, item string) {
-	s.enc.Raw("* ESEARCH (TAG ").Quoted(x.tag).Raw(")")
+	s.enc.Raw("* ESEARCH (TAG ").Quoted(x.tag)
+	if x.named {
+		s.writeMailboxCorrelator(s.view.box)
+	}
+	s.enc.Raw(")")
 	if x.uid {
 		s.enc.Raw(" UID")
 	}

@@ -89,7 +89,7 @@ func (s *session) cmdFetch(c *command) error {
 		from, to := req.Partial.Of(len(uids))
 		uids = uids[from:to]                               // before CHANGEDSINCE, §3.4
 		if n := s.messageLimit(); n > 0 && len(uids) > n { // a page that is cut off would not be the page asked for
-			return tooMany(n, uids[len(uids)-n])
+			return tooMany(n, 0)
 		}
 	}
 	if req.ChangedSince != nil && !slices.Contains(req.Items, wire.FetchItem(modSeqItem)) { // RFC 7162 §3.1.4.1: implied

@@ -33,7 +33,7 @@ func (s *session) limited(c *command, uids []uint32) []uint32 {
 		return uids
 	}
 	uids = uids[len(uids)-n:]
-	c.lowest = uids[0]
+	c.cut, c.lowest = true, uids[0]
 	return uids
 }
 

@@ -14,7 +14,7 @@ import (
 
 var (
 	errNothingSelected = bad("No mailbox is selected, say with IN where to search")
-	errOnlySelected    = bad("Message numbers, $, SAVE and UPDATE are for the selected mailbox alone")
+	errOnlySelected    = bad("$, SAVE and UPDATE are for the selected mailbox alone")
 )
 
 // covers tells whether a filter is about a mailbox which is not selected.
@@ -47,7 +47,7 @@ func (s *session) cmdESearch(c *command) error {
 		return err
 	}
 	if err == nil {
-		if err := s.expandFilters(&req.Search); err != nil { // there may be numbers in them
+		if err := s.expandFilters(&req.Search); err != nil { // there may be "$" in them
 			return err
 		}
 	}
@@ -56,10 +56,12 @@ func (s *session) cmdESearch(c *command) error {
 	switch {
 	case s.view == nil && (len(req.Sources) == 0 || slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind == wire.FilterSelected })):
 		return errNothingSelected
-	case !only && (o.Save || o.Update || numbersIn(req.Key) || savedIn(req.Key)):
+	case !only && (o.Save || o.Update || savedIn(req.Key)):
 		return errOnlySelected
 	case err != nil:
 		return err
+	case s.uidOnly && numbersIn(req.Key): // RFC 9586 §3
+		return errUIDRequired
 	}
 	if o.Update && s.view.followed(c.tag) >= 0 {
 		return errTagReuse
@@ -72,6 +74,9 @@ func (s *session) cmdESearch(c *command) error {
 		if err := s.searchMailbox(c, name, req, o); err != nil {
 			return err
 		}
+	}
+	if len(names) > 1 {
+		c.lowest = 0
 	}
 	return nil
 }
@@ -121,8 +126,8 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 	if err := s.keepalive(); err != nil {
 		return err
 	}
-	mine := s.view != nil && s.view.box.Name() == name
-	if !mine {
+	view := s.view
+	if view == nil || view.box.Name() != name {
 		box, err := s.openMailbox(name)
 		if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) || errors.Is(err, maildir.ErrGone) {
 			return nil
@@ -130,17 +135,21 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 			return err
 		}
 		defer box.Release()
-		selected := s.view
-		s.view = newView(box, true)
-		s.view.firstRecent = box.FirstRecent()
-		defer func() { s.view = selected }()
+		view = newView(box, true)
+		view.firstRecent = box.FirstRecent()
 	}
-	pl, uids, err := s.find(&req.Search, o)
+	pl, uids, err := s.findIn(view, &req.Search, o)
 	if err != nil {
 		return err
 	}
-	if len(uids) > 0 || o.Partial != nil && len(req.Sources) == 0 {
-		s.writeResults(c.tag, o, uids, pl, s.view.box)
+	if pl.modSeq {
+		s.useCondstore()
+	}
+	if pl.lowest != 0 {
+		c.cut, c.lowest = true, pl.lowest
+	}
+	if len(uids) > 0 { // §2.1: no answer where nothing is found, whatever was asked for
+		s.writeResults(c.tag, o, uids, pl, view.box)
 	}
 	if o.Update {
 		s.follow(c, req.Key, nil, sorted{uids: uids})
@@ -151,16 +160,31 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 	return nil
 }
 
+// findIn is find in a mailbox that need not be selected.
+func (s *session) findIn(v *view, req *wire.Search, o searchOptions) (*plan, []uint32, error) {
+	selected := s.view
+	s.view = v
+	defer func() { s.view = selected }()
+	return s.find(req, o)
+}
+
 // writeResults writes the answer of one mailbox, which always has UIDs (§2.1).
 func (s *session) writeResults(tag string, o searchOptions, uids []uint32, pl *plan, box *maildir.Mailbox) {
 	if !(o.Min || o.Max || o.All || o.Count || o.Relevancy || o.Partial != nil) {
 		return
 	}
-	_, validity := box.Identity()
-	s.enc.Raw("* ESEARCH (TAG ").String(tag).Raw(" MAILBOX ").Mailbox(box.Name()).Raw(" UIDVALIDITY ").Number(int64(validity)).Raw(") UID")
+	s.enc.Raw("* ESEARCH (TAG ").String(tag)
+	s.writeMailboxCorrelator(box)
+	s.enc.Raw(") UID")
 	var top maildir.ModSeq
 	if pl.modSeq {
 		top = o.highest(box, uids)
 	}
 	s.writeResult(o, uids, uids, top, pl)
+}
+
+// writeMailboxCorrelator writes which mailbox a response is about (§2.1).
+func (s *session) writeMailboxCorrelator(box *maildir.Mailbox) {
+	_, validity := box.Identity()
+	s.enc.Raw(" MAILBOX ").Mailbox(box.Name()).Raw(" UIDVALIDITY ").Number(int64(validity))
 }

@@ -122,7 +122,7 @@ func (s *session) finish(c *command, err error) error {
 		}
 		kind, code, text = string(r.kind), string(r.code), r.text
 	}
-	if c.lowest != 0 && kind != "BAD" {
+	if c.cut && kind != "BAD" {
 		partly := limitCode(s.messageLimit(), c.lowest)
 		if kind == "OK" && code == "" {
 			code, text = partly, "Completed for some messages, the limit was reached"

@@ -52,7 +52,10 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		s.progress.upTo = percent
 	}
 	if err == nil {
-		c.lowest = pl.lowest
+		c.cut, c.lowest = pl.lowest != 0, pl.lowest
+		if pl.modSeq {
+			s.useCondstore()
+		}
 	}
 	if err == nil && by != nil {
 		found, err = s.sortBy(found.uids, by, pl.relevance)
@@ -64,9 +67,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		return err
 	}
 	s.writeSearch(c, o, found.uids, pl)
-	if o.Update && c.lowest != 0 {
-		s.writeNoUpdate(c.tag, "Not all messages were searched")
-	} else if o.Update {
+	if o.Update {
 		s.follow(c, req.Key, by, found)
 	}
 	if o.Save {
@@ -75,7 +76,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 	return nil
 }
 
-// find plans and runs a search.
+// find plans and runs a search in the mailbox of the view. One that asks for mod-sequences has to be followed by useCondstore.
 func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, error) {
 	if err := s.expandFilters(req); err != nil {
 		return nil, nil, err
@@ -89,9 +90,6 @@ func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, erro
 	pl, err := newPlan(req.Key, s.view, s.view.box.KeywordNames(), s.saved)
 	if err != nil {
 		return nil, nil, err
-	}
-	if pl.modSeq {
-		s.useCondstore()
 	}
 	pl.most = s.messageLimit()
 	uids, err := s.search(pl, o)

@@ -17,10 +17,7 @@ import (
 func (pl *plan) buildLeaf(key wire.SearchKey) (*node, error) {
 	switch key := key.(type) {
 	case *wire.KeySet:
-		set, err := newUIDSet(key.Set, key.UID, pl.view, pl.saved)
-		if err != nil {
-			return nil, err
-		}
+		set := newUIDSet(key.Set, key.UID, pl.view, pl.saved)
 		if len(set) == 0 {
 			return constant(false), nil
 		}

@@ -13,14 +13,13 @@ type uidRange struct{ first, last uint32 }
 // messages it names.
 type uidSet []uidRange
 
-// newUIDSet turns a set of the command into UIDs of the view. A sequence number that the view does not have is an error, save in an empty
-// mailbox, where clients ask for 1:* too.
-func newUIDSet(set wire.Set, uid bool, v *view, saved []uint32) (uidSet, error) {
+// newUIDSet turns a set of a search into UIDs of the view. A sequence number that the view does not have is no error there (RFC 7377 §2).
+func newUIDSet(set wire.Set, uid bool, v *view, saved []uint32) uidSet {
 	if set.Saved {
-		return savedSet(saved), nil
+		return savedSet(saved)
 	}
 	if len(v.uids) == 0 {
-		return uidSet{}, nil
+		return uidSet{}
 	}
 	highest := uint32(len(v.uids))
 	if uid {
@@ -37,14 +36,14 @@ func newUIDSet(set wire.Set, uid bool, v *view, saved []uint32) (uidSet, error) 
 		}
 		a, b = min(a, b), max(a, b)
 		if !uid {
-			if b > highest {
-				return nil, bad("No message with that sequence number")
+			if a > highest {
+				continue
 			}
-			a, b = v.uids[a-1], v.uids[b-1]
+			a, b = v.uids[a-1], v.uids[min(b, highest)-1]
 		}
 		out = append(out, uidRange{a, b})
 	}
-	return out.normalise(), nil
+	return out.normalise()
 }
 
 // savedSet is "$": UIDs ascending.

@@ -8,7 +8,7 @@ func (s *session) cmdSelect(c *command) error {
 	if err != nil {
 		return err
 	}
-	if req.QResync != nil && req.QResync.MatchSeqs != nil && s.uidOnly { // RFC 9586 §3.6
+	if req.QResync != nil && req.QResync.MatchSeqs != nil && s.uidOnly { // RFC 9586 §3.7
 		return errUIDRequired
 	}
 	if req.QResync != nil && !s.qresync {

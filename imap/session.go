@@ -321,7 +321,8 @@ type command struct {
 	tag, name string // name as in the dispatch table: "UID FETCH"
 	args      *wire.Decoder
 	frame     *wire.Frame
-	lowest    uint32 // UID down to which messages were looked at, when the limit ended the command (messagelimit.go)
+	cut       bool   // the limit of messages ended the command (messagelimit.go)
+	lowest    uint32 // UID down to which messages were looked at when it did; 0 when they were in several mailboxes
 	okCode    string // response code text of the final OK without brackets, e.g. "APPENDUID 1 2"
 	okText    string // text of the final OK, "<Name> completed" when empty
 }

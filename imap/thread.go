@@ -36,9 +36,12 @@ func (s *session) cmdThread(c *command) error {
 		return bad("Unknown threading algorithm")
 	}
 	s.progress.upTo = percent / 2
-	_, uids, err := s.find(&req.Search, searchOptions{SearchReturn: wire.SearchReturn{All: true}, sorted: true})
+	pl, uids, err := s.find(&req.Search, searchOptions{SearchReturn: wire.SearchReturn{All: true}, sorted: true})
 	if err != nil {
 		return err
+	}
+	if pl.modSeq {
+		s.useCondstore()
 	}
 	t, err := s.thread(uids, algorithm)
 	if err != nil {
