@@ -97,7 +97,9 @@ func (v *view) changedIn(ch *maildir.Changes, of uidSet) []maildir.Record {
 	return slices.DeleteFunc(ch.Changed, func(r maildir.Record) bool { return !of.has(r.UID) || v.seq(r.UID) == 0 })
 }
 
-// resync answers the QRESYNC parameter of SELECT: what happened since the client was here last (RFC 7162 §3.2.5).
+// resync answers the QRESYNC parameter of SELECT: what happened since the client was here last (RFC 7162 §3.2.5). Sequence match data would
+// tell from where on to look when nobody remembers (§3.2.5.2), if expunged messages never came back. Here one that is restored from a backup may, after its
+// uidlist line, once the state is lost that knew better; then numbers agree although a message below is gone. So it is not used.
 func (s *session) resync(q *wire.QResync, validity uint32) {
 	v := s.view
 	if q.UIDValidity != validity || v.next <= 1 {
@@ -108,14 +110,7 @@ func (s *session) resync(q *wire.QResync, validity uint32) {
 		known = knownUIDs(q.Known).intersect(known)
 	}
 	ch := v.box.Changes(maildir.ModSeq(q.ModSeq))
-	earlier := known
-	if ch.Unknown {
-		// What the client still has under the number it had is as good as the history.
-		if top := v.agreed(q.MatchSeqs, q.MatchUID); top > 0 {
-			earlier = known.intersect(uidSet{{top, v.next - 1}})
-		}
-	}
-	s.writeVanished(v.vanishedIn(&ch, earlier), true)
+	s.writeVanished(v.vanishedIn(&ch, known), true)
 	changed := v.changedIn(&ch, known)
 	for i := range changed {
 		s.writeChange(&changed[i])
@@ -129,34 +124,6 @@ func knownUIDs(ranges []wire.Range) uidSet {
 		set[i] = uidRange{min(r.First, r.Last), max(r.First, r.Last)}
 	}
 	return set.normalise()
-}
-
-// agreed returns the highest UID that has here the sequence number that it had for the client: up to there nothing is missing. 0 when there
-// is none.
-func (v *view) agreed(seqs, uids []wire.Range) (top uint32) {
-	next := func(ranges *[]wire.Range) (uint32, bool) {
-		if len(*ranges) == 0 {
-			return 0, false
-		}
-		r := &(*ranges)[0]
-		n := r.First
-		if n >= r.Last {
-			*ranges = (*ranges)[1:]
-		} else {
-			r.First++
-		}
-		return n, true
-	}
-	seqs, uids = slices.Clone(seqs), slices.Clone(uids)
-	for range v.uids { // more cannot agree
-		seq, ok := next(&seqs)
-		uid, ok2 := next(&uids)
-		if !ok || !ok2 || int64(seq) > int64(len(v.uids)) || v.uids[seq-1] != uid {
-			return top
-		}
-		top = uid
-	}
-	return top
 }
 
 // changedSince limits a FETCH to what changed (RFC 7162 §3.1.4.1) and tells, if asked to, what vanished (§3.2.6).

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,5 +54,38 @@ func TestDelayedExpungeKeepsHighest(t *testing.T) {
 		if lines := c.ok("STORE 1 -FLAGS.SILENT (work)"); slices.ContainsFunc(lines, noted.MatchString) {
 			t.Errorf("%q", lines)
 		}
+	}
+}
+
+// TestRestoredHidesVanished: a message that is restored from a backup after the state was lost takes the place of one that is gone, so that all above have the
+// numbers they had. The client is told of what is gone all the same.
+func TestRestoredHidesVanished(t *testing.T) {
+	ts := newTestServer(t, nil)
+	var files []string
+	for range 4 {
+		files = append(files, ts.deliver("", "cur", ":2,", "Subject: x\n\nbody\n"))
+	}
+	c := ts.login()
+	c.ok("ENABLE QRESYNC")
+	c.ok("SELECT INBOX")
+	os.Rename(files[2], ts.root+"/backup")
+	validity, highest := "", ""
+	for _, l := range c.ok("SELECT INBOX") {
+		if m := noted.FindStringSubmatch(l); m != nil && m[1] == "UIDVALIDITY" {
+			validity = m[2]
+		} else if m != nil {
+			highest = m[2]
+		}
+	}
+	ts.stop()
+	os.RemoveAll(ts.state)
+	os.Rename(ts.root+"/backup", files[2])
+	os.Remove(files[1])
+	ts.open(nil)
+	c = ts.login()
+	c.ok("ENABLE QRESYNC")
+	lines := c.ok("SELECT INBOX (QRESYNC (%s %s (1,3 1,4)))", validity, highest)
+	if !slices.Contains(lines, "* VANISHED (EARLIER) 2") || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "* 2 FETCH (UID 3 ") }) {
+		t.Errorf("%q", lines)
 	}
 }
