@@ -73,6 +73,7 @@ func (s *session) appendMessages(c *command) error {
 	if err != nil {
 		return err
 	}
+	s.created(box, uids)
 	if s.has("UIDPLUS") {
 		c.okCode = appendUID(box, uids)
 	}

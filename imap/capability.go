@@ -158,12 +158,12 @@ func (s *session) cmdEnable(c *command) error {
 			s.qresync = true
 			on = append(on, "QRESYNC")
 		case "METADATA": // RFC 5464 §4.1
-			s.tellMetadata() // what is older is no news
-			s.annotated = metadataNews{true, true, s.mail.MetadataNow()}
+			s.hearMetadata()
+			s.annotated.mailbox, s.annotated.server = true, true
 			on = append(on, "METADATA")
 		case "METADATA-SERVER":
-			s.tellMetadata()
-			s.annotated = metadataNews{s.annotated.mailbox, true, s.mail.MetadataNow()}
+			s.hearMetadata()
+			s.annotated.server = true
 			on = append(on, "METADATA-SERVER")
 		case "UIDONLY":
 			s.useUIDOnly()

@@ -26,6 +26,7 @@ const (
 type searchContext struct {
 	tag     string
 	uid     bool
+	fetch   []fetchItem    // what is told of new messages among the results (RFC 5465 §7)
 	named   bool           // updates name the mailbox, as all that ESEARCH answers does (RFC 7377 §2.1)
 	key     wire.SearchKey // with the messages in place of sequence numbers and "$"
 	by      []wire.SortCriterion
@@ -35,7 +36,7 @@ type searchContext struct {
 var errTagReuse = bad("Tag reuse")
 
 // follow begins to tell the client about changes of a search, unless there are too many already, or a new message could change the scores of all.
-func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion, results sorted) {
+func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by []wire.SortCriterion, results sorted) {
 	v := s.view
 	if c.cut {
 		s.writeNoUpdate(c.tag, "Not all messages were searched")
@@ -59,7 +60,8 @@ func (s *session) follow(c *command, key wire.SearchKey, by []wire.SortCriterion
 		return
 	}
 	results.uids = slices.Clone(results.uids) // perhaps the view's
-	v.contexts = append(v.contexts, &searchContext{c.tag, c.isUID() || c.name == "ESEARCH", c.name == "ESEARCH", freeze(key, v, s.saved), by, results})
+	named := c.name == "ESEARCH"
+	v.contexts = append(v.contexts, &searchContext{c.tag, c.isUID() || named, fetch, named, freeze(key, v, s.saved), by, results})
 }
 
 func (s *session) writeNoUpdate(tag, why string) {
@@ -129,8 +131,9 @@ func (s *session) contextsExpunged(gone []uint32) {
 	}
 }
 
-// contextsChanged tells of results that came or went with changes that the client has been told of; messages above old are new to it.
-func (s *session) contextsChanged(changed []maildir.Record, old uint32) error {
+// contextsChanged tells of results that came or went with changes that the client has been told of; messages above old are new to it, news are those of
+// them that others put here.
+func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []uint32) error {
 	v := s.view
 	if len(v.contexts) == 0 || len(changed) == 0 {
 		return nil
@@ -142,7 +145,7 @@ func (s *session) contextsChanged(changed []maildir.Record, old uint32) error {
 		}
 	}
 	for _, x := range slices.Clone(v.contexts) {
-		err := s.updateContext(x, uids, old)
+		err := s.updateContext(x, uids, old, news)
 		if s.isConnError(err) {
 			return err
 		}
@@ -156,7 +159,7 @@ func (s *session) contextsChanged(changed []maildir.Record, old uint32) error {
 }
 
 // updateContext looks at messages anew, ascending; at those up to old only if their answers may have changed.
-func (s *session) updateContext(x *searchContext, changed []uint32, old uint32) error {
+func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, news []uint32) error {
 	pl, err := newPlan(x.key, s.view, s.view.box.KeywordNames(), nil)
 	if err != nil {
 		return err
@@ -190,6 +193,12 @@ func (s *session) updateContext(x *searchContext, changed []uint32, old uint32) 
 	}
 	if len(fresh) == 0 {
 		return nil
+	}
+	if x.fetch != nil {
+		known := func(uid uint32) bool { _, ok := slices.BinarySearch(news, uid); return !ok }
+		if err := s.fetchNew(slices.DeleteFunc(slices.Clone(fresh), known), x.fetch); err != nil {
+			return err
+		}
 	}
 	add := sorted{uids: fresh}
 	if x.by != nil {

@@ -34,6 +34,7 @@ func (s *session) cmdCopy(c *command) error {
 	if len(pairs) == 0 {
 		return errSomeGone
 	}
+	s.createdPairs(dst, pairs)
 	if s.has("UIDPLUS") {
 		c.okCode = copyUID(dst, pairs) // names what was still there to copy
 	}
@@ -57,6 +58,7 @@ func (s *session) cmdMove(c *command) error {
 		pairs, err = s.view.box.MoveTo(s.ctx, uids, dst)
 		return err
 	})
+	s.createdPairs(dst, pairs)
 	if len(pairs) > 0 && s.has("UIDPLUS") {
 		s.enc.Raw("* OK [").Raw(copyUID(dst, pairs)).Raw("] Moved").CRLF()
 	}
@@ -99,6 +101,15 @@ func copyUID(dst *maildir.Mailbox, pairs []maildir.Pair) string {
 		from[i], to[i] = p.Src, p.Dst
 	}
 	return fmt.Sprintf("COPYUID %d %s %s", dst.Status().UIDValidity, wire.AppendSet(nil, from), wire.AppendSet(nil, to))
+}
+
+// createdPairs notes the copies as the client's own.
+func (s *session) createdPairs(dst *maildir.Mailbox, pairs []maildir.Pair) {
+	uids := make([]uint32, len(pairs))
+	for i, p := range pairs {
+		uids[i] = p.Dst
+	}
+	s.created(dst, uids)
 }
 
 // someGone names the messages as the ones removed, where the store says that something was.

@@ -127,6 +127,9 @@ func (s *session) dispatch(f *wire.Frame) error {
 	if err == errAnswered {
 		return nil
 	}
+	if ok && r.flags&quiet == 0 && s.view == nil && !s.isConnError(err) {
+		s.tellMetadata()
+	}
 	if ok && r.flags&quiet == 0 && s.view != nil && !s.isConnError(err) {
 		ev := s.viewEvents()
 		if r.flags&expunges != 0 {

@@ -46,7 +46,7 @@
 //	sync.go        untagged responses about changes
 //	objectid.go    identifiers of messages, conversations and mailboxes
 //	condstore.go   CONDSTORE and QRESYNC: what their commands share
-//	idle.go        IDLE, and waiting for several things at once; notify.go: NOTIFY
+//	idle.go        IDLE, and waiting for several things at once; notify.go, notify_names.go: NOTIFY
 //	quota.go       GETQUOTA, GETQUOTAROOT, SETQUOTA
 //	metadata.go    GETMETADATA, SETMETADATA and what else has annotations
 //	list.go        LIST, LSUB and XLIST; match.go: their patterns

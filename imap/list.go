@@ -81,7 +81,7 @@ func (s *session) cmdList(c *command) error {
 	if err != nil {
 		return err
 	}
-	if err := checkStatusItems(req.RetStatus); err != nil {
+	if err := s.takeStatusItems(req.RetStatus); err != nil {
 		return err
 	}
 	l := lister{s: s, req: req, sep: s.mail.Separator()}

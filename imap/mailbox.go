@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func (s *session) cmdCreate(c *command) error {
 			}
 		}
 	}
-	if err := s.mail.Create(req.Name); err != nil {
+	if err := s.changeNames(func() error { return s.mail.Create(req.Name) }, req.Name); err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(req.Name, string(s.mail.Separator()))
@@ -83,7 +84,8 @@ func (s *session) cmdDelete(c *command) error {
 			box.Release()
 		}
 	}
-	if err := s.blocking(func() error { return s.mail.Delete(req.Name) }); err != nil {
+	remove := func() error { return s.blocking(func() error { return s.mail.Delete(req.Name) }) }
+	if err := s.changeNames(remove, req.Name); err != nil {
 		return err
 	}
 	if own {
@@ -119,7 +121,8 @@ func (s *session) cmdRename(c *command) error {
 			from = name
 		}
 	}
-	if err := s.blocking(func() error { return s.mail.Rename(req.From, req.To) }); err != nil {
+	rename := func() error { return s.blocking(func() error { return s.mail.Rename(req.From, req.To) }) }
+	if err := s.changeNames(rename, req.From, req.To); err != nil {
 		return err
 	}
 	if req.From == inbox {
@@ -155,7 +158,7 @@ func (s *session) cmdSubscribe(c *command) error {
 			return maildir.ErrNotFound
 		}
 	}
-	return s.mail.SetSubscribed(req.Name, on)
+	return s.changeNames(func() error { return s.mail.SetSubscribed(req.Name, on) }, req.Name)
 }
 
 // cmdStatus is STATUS (RFC 9051 §6.3.11).
@@ -164,7 +167,7 @@ func (s *session) cmdStatus(c *command) error {
 	if err != nil {
 		return err
 	}
-	if err := checkStatusItems(req.Items); err != nil {
+	if err := s.takeStatusItems(req.Items); err != nil {
 		return err
 	}
 	return s.writeStatus(req.Name, req.Items)
@@ -189,8 +192,7 @@ var statusItems = map[wire.StatusItem]statusValue{
 	"UNSEEN":      counter(func(st *maildir.Status) uint32 { return st.Unseen }),
 	"DELETED":     counter(func(st *maildir.Status) uint32 { return st.Deleted }),
 	"RECENT":      counter(func(st *maildir.Status) uint32 { return st.Recent }),
-	"HIGHESTMODSEQ": func(s *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) { // RFC 7162 §3.1.7
-		s.useCondstore()
+	"HIGHESTMODSEQ": func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) { // RFC 7162 §3.1.7
 		return decimal(int64(st.ModSeq)), nil
 	},
 	"MAILBOXID": func(_ *session, _ *maildir.Mailbox, st *maildir.Status) (string, error) { // RFC 8474 §4.3
@@ -209,12 +211,15 @@ var statusItems = map[wire.StatusItem]statusValue{
 	},
 }
 
-// checkStatusItems refuses items of extensions that are not offered.
-func checkStatusItems(items []wire.StatusItem) error {
+// takeStatusItems refuses items that nobody knows. Who asks for HIGHESTMODSEQ knows of mod-sequences (RFC 7162 §3.1).
+func (s *session) takeStatusItems(items []wire.StatusItem) error {
 	for _, it := range items {
 		if statusItems[it] == nil {
 			return bad("Unknown STATUS item " + string(it))
 		}
+	}
+	if slices.Contains(items, "HIGHESTMODSEQ") {
+		s.useCondstore()
 	}
 	return nil
 }

@@ -190,35 +190,71 @@ func (s *session) listMetadata(name string, entries []string) {
 	s.writeMetadata(name, answer)
 }
 
-// metadataNews is what a client hears of the annotations that others change (RFC 5464 §4.4.2), once it has asked for that with ENABLE.
+// metadataNews is what a client hears of the annotations that others change (RFC 5464 §4.4), once it has asked for that with ENABLE; NOTIFY asks for
+// more.
 type metadataNews struct {
 	mailbox, server bool
 	seen            uint64
 }
 
-// tellMetadata names the entries that others have changed, of the selected mailbox and of the server.
+// hearMetadata is called before the client asks to be told of more: what is older is no news.
+func (s *session) hearMetadata() {
+	if s.hearsMetadata() {
+		s.tellMetadata()
+	} else {
+		s.annotated.seen = s.mail.MetadataNow()
+	}
+}
+
+// hearsMetadata tells whether the client wants to hear of any changes.
+func (s *session) hearsMetadata() bool {
+	return s.annotated.mailbox || s.annotated.server || s.notify.asks(wire.EventMailboxMetadata) || s.notify.asks(wire.EventServerMetadata)
+}
+
+// tellMetadata names the entries that others have changed, with or without a selected mailbox.
 func (s *session) tellMetadata() {
-	n := &s.annotated
-	if !n.mailbox && !n.server {
+	if !s.hearsMetadata() {
 		return
 	}
-	var selected *maildir.Mailbox
-	if s.view != nil && n.mailbox {
-		selected = s.view.box
+	changed, now := s.mail.MetadataChanges(s.annotated.seen, s.id)
+	s.annotated.seen = now
+	if len(changed) == 0 {
+		return
 	}
-	box, server, now := s.mail.MetadataChanges(n.seen, selected, s.id)
-	n.seen = now
-	if len(box) > 0 {
-		s.writeEntries(s.view.box.Name(), box)
+	entries := map[string][]string{}
+	for _, c := range changed {
+		entries[c.Mailbox] = append(entries[c.Mailbox], c.Entry)
 	}
-	s.writeEntries("", server)
+	wanted := s.metadataWanted()
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if wanted(name) {
+			s.writeEntries(name, entries[name])
+		}
+	}
+}
+
+// metadataWanted returns what tells whether the client wants to hear of the annotations of a mailbox, or of the server if the name is empty.
+func (s *session) metadataWanted() func(name string) bool {
+	byName := map[string]*listEntry{}
+	if !s.annotated.mailbox && s.notify.asks(wire.EventMailboxMetadata) {
+		names, err := s.names()
+		if err != nil {
+			s.log.Warn("cannot list mailboxes", "cause", err)
+		} else {
+			byName = names.byName
+		}
+	}
+	return func(name string) bool {
+		if name == "" {
+			return s.annotated.server || s.notify.asks(wire.EventServerMetadata)
+		}
+		e := byName[name]
+		return s.annotated.mailbox || e != nil && s.notify.wants(e, s.mail.Separator(), wire.EventMailboxMetadata)
+	}
 }
 
 // writeEntries writes a METADATA response without values.
 func (s *session) writeEntries(name string, entries []string) {
-	if len(entries) == 0 {
-		return
-	}
 	slices.Sort(entries)
 	s.enc.Raw("* METADATA ").QuotedMailbox(name)
 	for _, entry := range slices.Compact(entries) {

@@ -66,12 +66,16 @@ func (s *session) cmdESearch(c *command) error {
 	if o.Update && s.view.followed(c.tag) >= 0 {
 		return errTagReuse
 	}
+	news, err := s.newsItems(o.Fetch)
+	if err != nil {
+		return err
+	}
 	names, err := s.sources(req.Sources)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := s.searchMailbox(c, name, req, o); err != nil {
+		if err := s.searchMailbox(c, name, req, o, news); err != nil {
 			return err
 		}
 	}
@@ -121,8 +125,8 @@ func (s *session) sources(filters []wire.MailboxFilter) (names []string, err err
 	return names, nil
 }
 
-// searchMailbox searches one mailbox and writes its answer.
-func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions) error {
+// searchMailbox searches one mailbox and writes its answer; news is what UPDATE asks for.
+func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions, news []fetchItem) error {
 	if err := s.keepalive(); err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 		s.writeResults(c.tag, o, uids, pl, view.box)
 	}
 	if o.Update {
-		s.follow(c, req.Key, nil, sorted{uids: uids})
+		s.follow(c, news, req.Key, nil, sorted{uids: uids})
 	}
 	if o.Save {
 		s.saved = o.toSave(uids)

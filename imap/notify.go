@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -11,9 +12,10 @@ import (
 	"roost/maildir"
 )
 
-// NOTIFY (RFC 5465). What a client asked for is held as event groups; of every mailbox the first group that covers it counts. Mailboxes with message
-// events are kept open, and one channel wakes the session for all of them, for the selected one, and for names and subscriptions. What is
-// told is what differs from what was told before, so nothing has to be queued.
+// NOTIFY (RFC 5465). What a client asked for is held as event groups; of every mailbox all groups count that cover it. Mailboxes with message
+// events are kept open, and one channel wakes the session for all of them, for the selected one, and for names, subscriptions and annotations. What
+// is told is what differs from what was told before, so nothing has to be queued. What the client did itself is not told (§5), where that can be
+// known for certain. notify_names.go has what is about names.
 
 // notifier is what a session tells its client about without being asked.
 type notifier struct {
@@ -33,14 +35,39 @@ type notified struct {
 	told  maildir.Status
 }
 
-var (
-	errBadEvent    = no("BADEVENT (FlagChange MailboxName MessageExpunge MessageNew SubscriptionChange)", "An event is not supported")
-	errTooManyBoxs = no(goimap.ResponseCodeLimit, "Too many mailboxes to tell about")
-)
+var errTooManyBoxs = no("NOTIFICATIONOVERFLOW", "Too many mailboxes to tell about") // RFC 5465 §3.1
 
-// supportedEvents are those of errBadEvent.
-var supportedEvents = []wire.NotifyEvent{
-	wire.EventMessageNew, wire.EventMessageExpunge, wire.EventFlagChange, wire.EventMailboxName, wire.EventSubscription,
+// notifyEvents are those that can be told, with what they need.
+var notifyEvents = []struct {
+	name       string
+	event      wire.NotifyEvent
+	capability string
+}{
+	{"MessageNew", wire.EventMessageNew, ""},
+	{"MessageExpunge", wire.EventMessageExpunge, ""},
+	{"FlagChange", wire.EventFlagChange, ""},
+	{"MailboxName", wire.EventMailboxName, ""},
+	{"SubscriptionChange", wire.EventSubscription, ""},
+	{"MailboxMetadataChange", wire.EventMailboxMetadata, "METADATA"},
+	{"ServerMetadataChange", wire.EventServerMetadata, "METADATA-SERVER"},
+}
+
+// checkEvents refuses a NOTIFY with an event that is not supported; the response code lists those that are (RFC 5465 §3.1).
+func (s *session) checkEvents(groups []wire.NotifyGroup) error {
+	var names []string
+	supported := map[wire.NotifyEvent]bool{}
+	for _, e := range notifyEvents {
+		if e.capability == "" || s.has(e.capability) {
+			names = append(names, e.name)
+			supported[e.event] = true
+		}
+	}
+	for _, g := range groups {
+		if slices.ContainsFunc(g.Events, func(e wire.NotifyEvent) bool { return !supported[e] }) {
+			return no(goimap.ResponseCode("BADEVENT ("+strings.Join(names, " ")+")"), "An event is not supported")
+		}
+	}
+	return nil
 }
 
 // cmdNotify is NOTIFY (RFC 5465 §3.1).
@@ -49,13 +76,11 @@ func (s *session) cmdNotify(c *command) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkEvents(req.Groups); err != nil {
+		return err
+	}
 	for _, g := range req.Groups {
-		for _, e := range g.Events {
-			if !slices.Contains(supportedEvents, e) {
-				return errBadEvent
-			}
-		}
-		if _, err := s.notifyFetch(&g); err != nil {
+		if _, err := s.newsItems(g.Fetch); err != nil {
 			return err
 		}
 	}
@@ -65,6 +90,13 @@ func (s *session) cmdNotify(c *command) error {
 		n.end()
 		return err
 	}
+	if len(req.Groups) > 0 { // §3.1: what has come together is told, whatever is to be told from now on
+		if err := s.tell(true, true, allEvents); err != nil {
+			n.end()
+			return err
+		}
+	}
+	s.hearMetadata()
 	s.endNotify()
 	s.notify = n
 	if req.Status {
@@ -72,10 +104,16 @@ func (s *session) cmdNotify(c *command) error {
 			if err := s.keepalive(); err != nil {
 				return err
 			}
-			if s.view == nil || n.boxes[name].box != s.view.box {
-				if err := s.writeStatus(name, s.statusOf(true)); s.isConnError(err) {
-					return err
-				}
+			b := n.boxes[name]
+			if s.view != nil && b.box == s.view.box {
+				continue
+			}
+			items := s.statusOf(true)
+			if b.flags && !s.condstore && s.has("CONDSTORE") { // §3.1: it is enough that it is offered
+				items = append(items, "HIGHESTMODSEQ")
+			}
+			if err := s.writeStatus(name, items); s.isConnError(err) {
+				return err
 			}
 		}
 	}
@@ -104,15 +142,25 @@ func (n *notifier) drop(name string) {
 	delete(n.boxes, name)
 }
 
-// group returns the group that covers a mailbox which is not selected; nil when none does.
-func (n *notifier) group(e *listEntry, sep byte) *wire.NotifyGroup {
+// wants tells whether an event of a mailbox which is not selected is to be told: one of the groups that cover it has it, and none says NONE (RFC 5465
+// §6, §8).
+func (n *notifier) wants(e *listEntry, sep byte, event wire.NotifyEvent) (wanted bool) {
 	for i := range n.groups {
 		g := &n.groups[i]
-		if covers(&g.MailboxFilter, e, sep) {
-			return g
+		if !covers(&g.MailboxFilter, e, sep) {
+			continue
 		}
+		if len(g.Events) == 0 {
+			return false
+		}
+		wanted = wanted || slices.Contains(g.Events, event)
 	}
-	return nil
+	return wanted
+}
+
+// asks tells whether any group has the event. n may be nil.
+func (n *notifier) asks(event wire.NotifyEvent) bool {
+	return n != nil && slices.ContainsFunc(n.groups, func(g wire.NotifyGroup) bool { return slices.Contains(g.Events, event) })
 }
 
 // selected returns the group for the selected mailbox, nil when there is none: then the client wants to hear nothing of it.
@@ -136,13 +184,13 @@ func (s *session) cover(n *notifier) error {
 	want := map[string]bool{}
 	for _, e := range names.all {
 		n.names[e.name] = *e
-		g := n.group(e, s.mail.Separator())
-		if g == nil || !e.exists || !slices.Contains(g.Events, wire.EventMessageNew) {
+		if !e.exists || !n.wants(e, s.mail.Separator(), wire.EventMessageNew) {
 			continue
 		}
 		want[e.name] = true
+		flags := n.wants(e, s.mail.Separator(), wire.EventFlagChange)
 		if b := n.boxes[e.name]; b != nil {
-			b.flags = slices.Contains(g.Events, wire.EventFlagChange)
+			b.flags = flags
 			continue
 		}
 		if len(want) > s.srv.opt.Limits.Notify {
@@ -158,7 +206,7 @@ func (s *session) cover(n *notifier) error {
 			}
 			continue
 		}
-		n.boxes[e.name] = &notified{box: box, stop: box.WaitOn(n.wake), flags: slices.Contains(g.Events, wire.EventFlagChange), told: box.Status()}
+		n.boxes[e.name] = &notified{box: box, stop: box.WaitOn(n.wake), flags: flags, told: box.Status()}
 	}
 	for name := range n.boxes {
 		if !want[name] {
@@ -191,24 +239,44 @@ func (s *session) viewEvents() viewEvents {
 		flags:     slices.Contains(g.Events, wire.EventFlagChange),
 		immediate: g.Kind == wire.FilterSelected,
 	}
-	ev.fetch, _ = s.notifyFetch(g) // it was compiled before
+	ev.fetch, _ = s.newsItems(g.Fetch) // it was compiled before
 	return ev
 }
 
-// notifyFetch compiles the FETCH items of new messages.
-func (s *session) notifyFetch(g *wire.NotifyGroup) ([]fetchItem, error) {
-	if len(g.Fetch) == 0 {
+// newsItems compiles the FETCH items of new messages.
+func (s *session) newsItems(items []wire.FetchItem) ([]fetchItem, error) {
+	if len(items) == 0 {
 		return nil, nil
 	}
 	f := &fetcher{}
-	if err := f.compile(g.Fetch, true); err != nil {
+	if err := f.compile(items, !s.uidOnly); err != nil {
 		return nil, err
 	}
 	return f.items, nil
 }
 
-// fetchNew answers the FETCH that MessageNew may carry (RFC 5465 §5.2).
+// created notes messages, ascending, that a command of the client has put into a mailbox: it knows of them.
+func (s *session) created(box *maildir.Mailbox, uids []uint32) {
+	if s.view != nil && s.view.box == box {
+		s.view.created = append(s.view.created, uids...)
+	}
+	if s.notify == nil {
+		return
+	}
+	for _, b := range s.notify.boxes {
+		// Only if nothing else has happened there.
+		now, n := b.box.Status(), uint32(len(uids))
+		if b.box == box && now.Messages == b.told.Messages+n && now.UIDNext == b.told.UIDNext+n {
+			b.told = now
+		}
+	}
+}
+
+// fetchNew answers the FETCH that MessageNew and UPDATE may carry (RFC 5465 §5.2, §7).
 func (s *session) fetchNew(uids []uint32, items []fetchItem) error {
+	if len(uids) == 0 || len(items) == 0 {
+		return nil
+	}
 	f := newItemFetcher(s, items)
 	defer f.close()
 	err := f.run(uids)
@@ -238,11 +306,10 @@ func (s *session) tellNotify(idle bool) error {
 			return err
 		}
 	}
-	if s.mail.TreeChanges() != n.tree {
-		if err := s.tellNames(n); err != nil {
-			return err
-		}
+	if err := s.tellNames(); err != nil {
+		return err
 	}
+	s.tellMetadata()
 	for _, name := range slices.Sorted(maps.Keys(n.boxes)) {
 		b := n.boxes[name]
 		if b.box.Now() == b.told.ModSeq {
@@ -276,58 +343,4 @@ func (s *session) statusOf(numbers bool) []wire.StatusItem {
 		items = append(items, "HIGHESTMODSEQ")
 	}
 	return items
-}
-
-// tellNames tells of names and subscriptions that changed (RFC 5465 §5.4, §5.5) and covers what is new.
-func (s *session) tellNames(n *notifier) error {
-	before, since := n.names, n.tree
-	if err := s.cover(n); errors.Is(err, errTooManyBoxs) {
-		s.enc.Raw("* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to tell about").CRLF() // RFC 5465 §3.1: from here on as after NOTIFY NONE
-		s.endNotify()
-		s.notify = &notifier{wake: make(chan struct{}, 1), stop: func() {}, tree: s.mail.TreeChanges()}
-		return nil
-	} else if err != nil {
-		if s.isConnError(err) {
-			return err
-		}
-		s.log.Warn("cannot list mailboxes", "cause", err)
-		return nil
-	}
-	wants := func(e *listEntry, event wire.NotifyEvent) bool {
-		g := n.group(e, s.mail.Separator())
-		return g != nil && slices.Contains(g.Events, event)
-	}
-	oldName, renamed := map[string]string{}, map[string]bool{}
-	for name, e := range n.names {
-		if e.exists && !before[name].exists {
-			if from := s.mail.OldName(name, since); before[from].exists { // otherwise nobody told this client of it
-				oldName[name], renamed[from] = from, true
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(n.names)) {
-		e, old := n.names[name], before[name]
-		switch {
-		case e.exists != old.exists:
-			if renamed[name] && !e.exists || !wants(&e, wire.EventMailboxName) {
-				continue
-			}
-		case e.subscribed == old.subscribed || !wants(&e, wire.EventSubscription):
-			continue
-		}
-		s.beginList(&e, true, true)
-		if from := oldName[name]; from != "" {
-			s.enc.Raw(` ("OLDNAME" (`).Mailbox(from).Raw("))")
-		}
-		s.enc.CRLF()
-	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		old := before[name]
-		if _, left := n.names[name]; !left && !renamed[name] && old.exists && wants(&old, wire.EventMailboxName) {
-			old.exists, old.hasChildren, old.subscribed, old.use = false, false, false, ""
-			s.beginList(&old, true, true)
-			s.enc.CRLF()
-		}
-	}
-	return nil
 }

@@ -22,7 +22,7 @@ func TestNotifyLimit(t *testing.T) {
 		}
 	}
 	tc := ts.login()
-	if _, tagged := tc.cmd("NOTIFY SET (personal (MessageNew MessageExpunge))"); !strings.HasPrefix(tagged, "NO [LIMIT]") {
+	if _, tagged := tc.cmd("NOTIFY SET (personal (MessageNew MessageExpunge))"); !strings.HasPrefix(tagged, "NO [NOTIFICATIONOVERFLOW]") {
 		t.Errorf("INBOX and %d more: %s", maxNotified, tagged)
 	}
 	tc.ok("NOTIFY SET (subtree a (MessageNew MessageExpunge))")

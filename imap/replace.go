@@ -67,6 +67,7 @@ func (s *session) replace(c *command) error {
 		}
 		return err
 	}
+	s.created(box, []uint32{uid})
 	if s.has("UIDPLUS") {
 		s.enc.Raw("* OK [").Raw(appendUID(box, []uint32{uid})).Raw("] Replacement").CRLF()
 	}

@@ -41,6 +41,10 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 	if o.Update && s.view.followed(c.tag) >= 0 {
 		return errTagReuse // RFC 5267 §4.3
 	}
+	news, unknown := s.newsItems(o.Fetch)
+	if unknown != nil {
+		return unknown
+	}
 	var pl *plan
 	var found sorted
 	o.scored = o.Relevancy || slices.ContainsFunc(by, byRelevancy)
@@ -68,7 +72,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 	}
 	s.writeSearch(c, o, found.uids, pl)
 	if o.Update {
-		s.follow(c, req.Key, by, found)
+		s.follow(c, news, req.Key, by, found)
 	}
 	if o.Save {
 		s.saved = o.toSave(found.uids)

@@ -31,6 +31,8 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if v == nil {
 		return nil
 	}
+	own := v.created
+	v.created = nil
 	if poll || time.Since(s.polled) >= pollEvery {
 		s.polled = time.Now()
 		err := s.blocking(func() error { return v.box.Sync(s.ctx) })
@@ -93,13 +95,12 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 		// The client may have seen a higher MODSEQ; if it came back with that, it would never hear of what is delayed (RFC 7162 §3.2).
 		s.writeHighestModSeq()
 	}
-	if err := s.contextsChanged(ch.Changed, old); err != nil {
+	// RFC 5465 §5.2: not those that the client put here itself.
+	news := slices.DeleteFunc(fresh, func(uid uint32) bool { return slices.Contains(own, uid) })
+	if err := s.contextsChanged(ch.Changed, old, news); err != nil {
 		return err
 	}
-	if len(fresh) > 0 && ev.fetch != nil {
-		return s.fetchNew(fresh, ev.fetch)
-	}
-	return nil
+	return s.fetchNew(news, ev.fetch)
 }
 
 // writeExists sends EXISTS and, for IMAP4rev1, RECENT.

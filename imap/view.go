@@ -25,6 +25,7 @@ type view struct {
 	firstRecent uint32                    // UIDs ≥ this are \Recent in this session
 	keywords    []string                  // what has been announced in FLAGS
 	contexts    []*searchContext          // searches the client follows
+	created     []uint32                  // messages that the client put here itself since it was told last
 }
 
 // newView begins with what the mailbox holds now.

@@ -61,11 +61,7 @@ func (s *Store) SetMetadata(name string, change map[string]*string, by uint64) e
 		return err
 	}
 	if len(changed) > 0 {
-		fi, err := box.statSelf()
-		if err != nil {
-			return err
-		}
-		s.metadataChanged(name == "", inode{fi.dev, fi.ino}, changed, by)
+		s.metadataChanged(name, changed, by)
 	}
 	return nil
 }

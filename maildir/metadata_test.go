@@ -175,21 +175,21 @@ func TestMetadataAtOnce(t *testing.T) {
 	wantErr(t, b.store.SetMetadata("INBOX", map[string]*string{"/private/more": str("x"), "/shared/0": str("y")}, 1), ErrLimit)
 	must(t, b.store.SetMetadata("INBOX", map[string]*string{"/shared/0": str("y")}, 1))
 	must(t, b.store.SetMetadata("INBOX", map[string]*string{"/private/more": str("x"), "/shared/0": nil}, 1))
-	box, server, now := b.store.MetadataChanges(40, b.Mailbox, 2)
-	if len(box) != defaultMaxMetadata-40+3 || len(server) != 0 || now != b.store.MetadataNow() {
-		t.Errorf("%d and %d changes up to %d", len(box), len(server), now)
+	changed, now := b.store.MetadataChanges(40, 2)
+	if len(changed) != defaultMaxMetadata-40+3 || changed[0].Mailbox != "INBOX" || now != b.store.MetadataNow() {
+		t.Errorf("%d changes up to %d", len(changed), now)
 	}
-	if box, _, _ := b.store.MetadataChanges(0, b.Mailbox, 1); len(box) > 40 {
-		t.Errorf("%d changes of others", len(box))
+	if changed, _ := b.store.MetadataChanges(0, 1); len(changed) > 40 {
+		t.Errorf("%d changes of others", len(changed))
 	}
-	if box, _, _ := b.store.MetadataChanges(now, b.Mailbox, 2); len(box) != 0 {
-		t.Errorf("%q has changed since", box)
+	if changed, _ := b.store.MetadataChanges(now, 2); len(changed) != 0 {
+		t.Errorf("%q has changed since", changed)
 	}
 	// The memory for news ends.
 	for i := range maxMetadataNews {
 		must(t, b.store.SetMetadata("", map[string]*string{"/shared/x": str(fmt.Sprint(i))}, 1))
 	}
-	if box, server, _ := b.store.MetadataChanges(0, b.Mailbox, 2); len(box) != 0 || len(server) != maxMetadataNews {
-		t.Errorf("%d and %d changes", len(box), len(server))
+	if changed, _ := b.store.MetadataChanges(0, 2); len(changed) != maxMetadataNews || changed[0] != (MetadataChange{"", "/shared/x"}) {
+		t.Errorf("%d changes", len(changed))
 	}
 }

@@ -1,6 +1,10 @@
 package maildir
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // maxMetadataNews is how many changes of annotations are remembered for those who want to be told. Who comes later is told that there was more.
 const maxMetadataNews = 256
@@ -12,36 +16,36 @@ type metadataNews struct {
 	last []metadataChange
 }
 
+// MetadataChange is an annotation of a mailbox, or of the server if the name of that is empty, that has changed.
+type MetadataChange struct{ Mailbox, Entry string }
+
 type metadataChange struct {
-	server bool
-	box    inode
-	entry  string
-	by     uint64
+	MetadataChange
+	by uint64
 }
 
 // metadataChanged remembers changes and wakes those who may want to know.
-func (s *Store) metadataChanged(server bool, box inode, entries []string, by uint64) {
+func (s *Store) metadataChanged(mailbox string, entries []string, by uint64) {
+	if mailbox != "" {
+		mailbox = s.canonicalName(mailbox)
+	}
 	n := &s.metadataNews
 	n.mu.Lock()
 	for _, entry := range entries {
-		n.last = append(n.last, metadataChange{server, box, entry, by})
+		n.last = append(n.last, metadataChange{MetadataChange{mailbox, entry}, by})
 	}
 	n.now += uint64(len(entries))
 	n.last = append(n.last[:0:0], n.last[max(0, len(n.last)-maxMetadataNews):]...)
 	n.mu.Unlock()
 	s.mu.Lock()
-	var open []*Mailbox
-	for key, m := range s.boxes {
-		if server || key == box {
-			open = append(open, m)
-		}
-	}
+	open := slices.Collect(maps.Values(s.boxes))
 	s.mu.Unlock()
 	for _, m := range open {
 		m.mu.Lock()
 		m.wake()
 		m.mu.Unlock()
 	}
+	s.treeWatch.wake()
 }
 
 // MetadataNow is the number of changes of annotations so far, for MetadataChanges.
@@ -51,20 +55,16 @@ func (s *Store) MetadataNow() uint64 {
 	return s.metadataNews.now
 }
 
-// MetadataChanges returns the entries of a mailbox (nil: none) and of the server that others than by have changed since, oldest first, and what to ask
-// with next time. Of very many changes it knows the last ones.
-func (s *Store) MetadataChanges(since uint64, m *Mailbox, by uint64) (box, server []string, now uint64) {
+// MetadataChanges returns what others than by have changed since, oldest first, and what to ask with next time. Of very many changes it knows the
+// last ones. Mailboxes have the names that they had then.
+func (s *Store) MetadataChanges(since, by uint64) (changed []MetadataChange, now uint64) {
 	n := &s.metadataNews
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range n.last[len(n.last)-int(min(n.now-min(since, n.now), uint64(len(n.last)))):] {
-		switch {
-		case c.by == by:
-		case c.server:
-			server = append(server, c.entry)
-		case m != nil && m.key == c.box:
-			box = append(box, c.entry)
+		if c.by != by {
+			changed = append(changed, c.MetadataChange)
 		}
 	}
-	return box, server, n.now
+	return changed, n.now
 }

@@ -40,6 +40,18 @@ func (s *Store) treeChanged(renames ...renamed) {
 	if n := len(t.renames); n > maxRenames {
 		t.renames = slices.Clone(t.renames[n-maxRenames:])
 	}
+	t.signal()
+}
+
+// wake has those who wait look at what is new, though not of names.
+func (t *treeWatch) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.signal()
+}
+
+// signal wakes those who wait, under mu.
+func (t *treeWatch) signal() {
 	for c := range t.waiters {
 		select {
 		case c <- struct{}{}:
@@ -62,7 +74,7 @@ func (s *Store) pollTree() {
 	}
 }
 
-// WaitTree has c, of capacity one, get a value after every change of names and subscriptions until stop is called.
+// WaitTree has c, of capacity one, get a value after every change of names, subscriptions and annotations until stop is called.
 func (s *Store) WaitTree(c chan struct{}) (stop func()) {
 	t := &s.treeWatch
 	t.mu.Lock()

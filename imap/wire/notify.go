@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // Notify is NOTIFY (RFC 5465). Without groups it is NOTIFY NONE.
 type Notify struct {
 	Status bool
@@ -24,6 +26,8 @@ const (
 	EventAnnotationChange NotifyEvent = "ANNOTATIONCHANGE"
 	EventMailboxName      NotifyEvent = "MAILBOXNAME"
 	EventSubscription     NotifyEvent = "SUBSCRIPTIONCHANGE"
+	EventMailboxMetadata  NotifyEvent = "MAILBOXMETADATACHANGE"
+	EventServerMetadata   NotifyEvent = "SERVERMETADATACHANGE"
 )
 
 // maxNotifyGroups bounds one NOTIFY.
@@ -82,6 +86,9 @@ func notifyGroup(d *Decoder, g *NotifyGroup, names *int) bool {
 	return d.ExpectList1(func() bool { return notifyEvent(d, g) }) && d.ExpectSpecial(')') && consistent(d, g)
 }
 
+// listFollows tells whether the next is a space and a list.
+func (d *Decoder) listFollows() bool { return bytes.HasPrefix(d.buf[d.pos:], []byte(" (")) }
+
 // notifyEvent takes one event. The list behind MessageNew cannot be mistaken for anything else: no event begins with a parenthesis.
 func notifyEvent(d *Decoder, g *NotifyGroup) bool {
 	var word string
@@ -89,19 +96,26 @@ func notifyEvent(d *Decoder, g *NotifyGroup) bool {
 		return false
 	}
 	g.Events = append(g.Events, NotifyEvent(word))
-	if NotifyEvent(word) != EventMessageNew || len(d.buf)-d.pos < 2 || string(d.buf[d.pos:d.pos+2]) != " (" {
+	if NotifyEvent(word) != EventMessageNew || !d.listFollows() {
 		return true
 	}
 	if g.Kind != FilterSelected && g.Kind != FilterSelectedDelayed {
 		return d.Fail("FETCH items are for the selected mailbox")
 	}
-	return d.ExpectSP() && d.ExpectList1(func() bool {
+	return d.ExpectSP() && newsItems(d, &g.Fetch)
+}
+
+// newsItems takes the list of what a client wants to know of each new message.
+//
+//	"(" fetch-att *(SP fetch-att) ")"
+func newsItems(d *Decoder, items *[]FetchItem) bool {
+	return d.ExpectList1(func() bool {
 		item := fetchItem(d)
 		if item == nil {
 			return false
 		}
-		g.Fetch = append(g.Fetch, item)
-		return d.expect(len(g.Fetch) <= maxSections, "fewer FETCH items")
+		*items = append(*items, item)
+		return d.expect(len(*items) <= maxSections, "fewer FETCH items")
 	})
 }
 
@@ -116,7 +130,8 @@ func consistent(d *Decoder, g *NotifyGroup) bool {
 		return d.Fail("MessageNew and MessageExpunge go together")
 	case (has[EventFlagChange] || has[EventAnnotationChange]) && !has[EventMessageNew]:
 		return d.Fail("FlagChange needs MessageNew and MessageExpunge")
-	case (g.Kind == FilterSelected || g.Kind == FilterSelectedDelayed) && (has[EventMailboxName] || has[EventSubscription]):
+	case (g.Kind == FilterSelected || g.Kind == FilterSelectedDelayed) &&
+		(has[EventMailboxName] || has[EventSubscription] || has[EventMailboxMetadata] || has[EventServerMetadata]):
 		return d.Fail("only message events of the selected mailbox")
 	}
 	return true

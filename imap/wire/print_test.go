@@ -32,15 +32,6 @@ func printString(s string) string { return string(AppendString(nil, s, true)) }
 
 // printFetch prints the arguments of FETCH.
 func printFetch(c *Fetch) string {
-	var items []string
-	for _, item := range c.Items {
-		switch item := item.(type) {
-		case FetchAtt:
-			items = append(items, string(item))
-		case *FetchSection:
-			items = append(items, printSection(item))
-		}
-	}
 	var modifiers []string
 	if c.ChangedSince != nil {
 		modifiers = append(modifiers, fmt.Sprint("CHANGEDSINCE ", *c.ChangedSince))
@@ -51,11 +42,24 @@ func printFetch(c *Fetch) string {
 	if c.Partial != nil {
 		modifiers = append(modifiers, printPage(c.Partial))
 	}
-	text := " " + printSet(c.Set) + " (" + strings.Join(items, " ") + ")"
+	text := " " + printSet(c.Set) + " " + printItems(c.Items)
 	if modifiers != nil {
 		text += " (" + strings.Join(modifiers, " ") + ")"
 	}
 	return text
+}
+
+func printItems(list []FetchItem) string {
+	var items []string
+	for _, item := range list {
+		switch item := item.(type) {
+		case FetchAtt:
+			items = append(items, string(item))
+		case *FetchSection:
+			items = append(items, printSection(item))
+		}
+	}
+	return "(" + strings.Join(items, " ") + ")"
 }
 
 func printSection(s *FetchSection) string {
@@ -107,10 +111,13 @@ func printReturn(r SearchReturn) string {
 	for _, o := range []struct {
 		word string
 		set  bool
-	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}, {"CONTEXT", r.Context}, {"UPDATE", r.Update}, {"RELEVANCY", r.Relevancy}} {
+	}{{"MIN", r.Min}, {"MAX", r.Max}, {"ALL", r.All}, {"COUNT", r.Count}, {"SAVE", r.Save}, {"CONTEXT", r.Context}, {"UPDATE", r.Update && r.Fetch == nil}, {"RELEVANCY", r.Relevancy}} {
 		if o.set {
 			words = append(words, o.word)
 		}
+	}
+	if r.Fetch != nil {
+		words = append(words, "UPDATE "+printItems(r.Fetch))
 	}
 	if r.Partial != nil {
 		words = append(words, printPage(r.Partial))

@@ -17,8 +17,9 @@ type SearchReturn struct {
 	Present                    bool // RETURN was given; with no option inside, All is set
 	Min, Max, All, Count, Save bool
 	Context, Update            bool
-	Relevancy                  bool       // only when the search has a KeyFuzzy
-	Partial                    *PageRange // nil when absent, never with All
+	Fetch                      []FetchItem // of UPDATE: what is to be told of each new message that is a result (RFC 5465 §7)
+	Relevancy                  bool        // only when the search has a KeyFuzzy
+	Partial                    *PageRange  // nil when absent, never with All
 }
 
 // PageRange is the argument of PARTIAL: results by their place, from 1, both included, in either order. FromEnd counts from the last one back.

@@ -95,6 +95,7 @@ func (c *Search) scored(d *Decoder, asked bool) bool {
 //
 //	search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
 //	                  / "CONTEXT" / "UPDATE"              ; RFC 5267 §5
+//	                  / "UPDATE" "(" fetch-att *(SP fetch-att) ")" ; RFC 5465 §8
 //	                  / "PARTIAL" SP partial-range        ; RFC 9394 §4
 //	                  / "RELEVANCY"                       ; RFC 6203 §7
 func searchReturn(d *Decoder, r *SearchReturn) bool {
@@ -124,6 +125,9 @@ func searchReturn(d *Decoder, r *SearchReturn) bool {
 			r.Context = true
 		case "UPDATE":
 			r.Update = true
+			if d.listFollows() && d.ExpectSP() || d.peek() == '(' { // the grammar has no space, the example has one
+				return newsItems(d, &r.Fetch)
+			}
 		case "RELEVANCY":
 			r.Relevancy = true
 		case "PARTIAL":
