@@ -20,7 +20,8 @@ const (
 	maxFilterText  = 1 << 20 // octets of them together
 )
 
-var errFilters = no(goimap.ResponseCodeLimit, "Filters in filters go too far, or in a circle")
+// errFilterCharset is RFC 5466 §3.1: filters are UTF-8, and so is a search with one.
+var errFilterCharset = &response{goimap.StatusResponseTypeBad, badCharset, "A search with a filter is in UTF-8"}
 
 // filters puts kept searches in the place of their names.
 type filters struct {
@@ -35,6 +36,9 @@ type filters struct {
 func (s *session) expandFilters(req *wire.Search) (err error) {
 	f := filters{s: s}
 	req.Key, err = f.expand(req.Key)
+	if err == nil && f.count > 0 && req.Charset != "" && req.Charset != "UTF-8" && req.Charset != "US-ASCII" {
+		return errFilterCharset
+	}
 	return err
 }
 
@@ -70,8 +74,9 @@ func (f *filters) expand(key wire.SearchKey) (wire.SearchKey, error) {
 
 // lookup finds a filter and expands it.
 func (f *filters) lookup(name string) (wire.SearchKey, error) {
-	if f.count++; f.count > maxFilters || f.depth == maxFilterDepth {
-		return nil, errFilters
+	undefined := func(text string) error { return no(goimap.ResponseCode("UNDEFINED-FILTER "+name), text) }
+	if f.count++; f.count > maxFilters || f.depth == maxFilterDepth { // §3.1: as if it did not exist
+		return nil, undefined("Filters in filters go too far, or in a circle")
 	}
 	if f.values == nil {
 		var err error
@@ -79,14 +84,13 @@ func (f *filters) lookup(name string) (wire.SearchKey, error) {
 			return nil, err
 		}
 	}
-	undefined := func(text string) error { return no(goimap.ResponseCode("UNDEFINED-FILTER "+name), text) }
 	for _, where := range filterEntries {
 		value, ok := f.values[where+strings.ToLower(name)]
 		if !ok {
 			continue
 		}
 		if f.octets += len(value); f.octets > maxFilterText {
-			return nil, errFilters
+			return nil, undefined("Filters in filters are too long")
 		}
 		key, err := wire.ParseFilter(value, f.s.srv.opt.Limits.Depth)
 		var syntax *wire.SyntaxError

@@ -86,10 +86,8 @@ func (s *session) cmdGetQuotaRoot(c *command) error {
 	if err != nil {
 		return err
 	}
-	if ok, err := s.mail.Exists(req.Name); err != nil {
+	if _, err := s.mail.Exists(req.Name); err != nil { // it need not, but it has to be a name
 		return err
-	} else if !ok {
-		return maildir.ErrNotFound
 	}
 	limited, used, limit, err := s.quota()
 	if err != nil {

@@ -26,6 +26,9 @@ func bad(text string) error {
 	return &response{goimap.StatusResponseTypeBad, "", text}
 }
 
+// badCharset says what a client can always use; others are taken as well (RFC 9051 §6.4.4).
+const badCharset goimap.ResponseCode = "BADCHARSET (US-ASCII UTF-8)"
+
 // storeErrors are the kinds of errors of maildir with the code that tells the client about it (RFC 5530).
 //
 // OVERQUOTA also stands for a full disk: what the client can do about it, delete something, is the same, mail programs have words for it, and Dovecot
@@ -64,7 +67,7 @@ func (s *session) answer(c *command, err error) *response {
 	case errors.As(err, &syntax):
 		return &response{goimap.StatusResponseTypeBad, goimap.ResponseCode(syntax.Code), syntax.Text}
 	case errors.As(err, &charset):
-		return &response{goimap.StatusResponseTypeNo, "BADCHARSET (US-ASCII UTF-8)", charset.Error()}
+		return &response{goimap.StatusResponseTypeNo, badCharset, charset.Error()}
 	}
 	for _, k := range storeErrors {
 		if errors.Is(err, k.err) {
