@@ -192,6 +192,12 @@ func (l *lister) entry(e *listEntry) error {
 
 // beginList writes a LIST response up to the name. extended: the client knows attributes younger than RFC 3501.
 func (s *session) beginList(e *listEntry, extended, subscribed bool) {
+	if s.notify != nil && s.notify.names != nil && e.exists && !s.notify.names[e.name].exists {
+		// NOTIFY has not told of it yet; now the client knows it, and wants to hear when it goes.
+		told := *e
+		told.subscribed = told.subscribed && subscribed
+		s.notify.names[e.name] = told
+	}
 	s.beginName("LIST", s.listAttributes(e, extended, subscribed), e.name)
 }
 

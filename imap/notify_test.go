@@ -35,9 +35,28 @@ func TestNotifyLimit(t *testing.T) {
 	if lines := tc.ok("NOOP"); len(lines) > 0 {
 		t.Errorf("told behind the overflow: %q", lines)
 	}
+	tc.ok(`LIST "" *`)
 	tc.ok("NOTIFY SET (mailboxes a/1 (MessageNew MessageExpunge))")
 	other.ok("APPEND a/1 {14+}\r\nSubject: x\r\n\r\n")
 	if l := tc.line(); !strings.HasPrefix(l, "* STATUS a/1 (MESSAGES 2 ") {
+		t.Error(l)
+	}
+}
+
+// TestNotifyAfterList: a mailbox that a client learned of by LIST, before NOTIFY could tell of it, is told of when it goes.
+func TestNotifyAfterList(t *testing.T) {
+	ts := newTestServer(t, nil)
+	tc, other := ts.login(), ts.login()
+	tc.ok("NOTIFY SET (personal (MailboxName))")
+	const text = "Subject: x\r\n\r\n"
+	tc.send(fmt.Sprintf("a CREATE Short\r\nb LIST \"\" *\r\nc APPEND INBOX {%d}\r\n", len(text))) // the server does not wait in between
+	for tc.line() != "+ Ready" {
+	}
+	other.ok("DELETE Short")
+	tc.send(text + "\r\n")
+	for !strings.HasPrefix(tc.line(), "c OK") {
+	}
+	if l := tc.line(); l != `* LIST (\NonExistent \HasNoChildren) "/" Short` {
 		t.Error(l)
 	}
 }
