@@ -89,7 +89,6 @@ func workloads(o *options) []*workload {
 	}
 	all = append(all,
 		&workload{key: "qresync", rows: ratio(0.5, "SELECT with QRESYNC of %s, 10 changed", n), prepare: warmed("INBOX", "NOOP"), sample: reopened},
-		&workload{key: "notify", rows: ratio(0.5, "flag changed until %d clients with NOTIFY are told", min(1000, o.idleDovecot())), sample: listened},
 	)
 	perSecond := row{fmt.Sprintf("login + SELECT + LOGOUT, %d clients", o.loginClients), rate, target{atLeast: 3}}
 	return append(all,
