@@ -44,13 +44,12 @@ type swapReaderAt struct{ io.ReaderAt }
 // binaryItem compiles a BINARY item. Composite parts and whole messages have no transfer encoding of their own; their octets are sent as
 // BODY would send them.
 func binaryItem(it fetchItem, sec *wire.FetchSection) fetchItem {
-	plain := func(p *message.Part) bool { return len(p.Children) > 0 || p.Message != nil }
 	it.prepare = func(f *fetcher, m *fetchMessage) error {
 		if err := f.parts(m); err != nil {
 			return err
 		}
 		p := m.tree.Find(sec.Part)
-		if len(sec.Part) == 0 || p == nil || plain(p) {
+		if len(sec.Part) == 0 || p == nil || composite(p) {
 			return nil
 		}
 		if _, err := message.Decoded(m.file, p); err != nil {
@@ -75,12 +74,14 @@ func binaryItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 				f.enc.Raw("NIL")
 			}
 			return nil
-		case plain(p):
+		case composite(p):
 			rg = region{p.BodyOff, p.End, p.WireBody}
 		case sec.BinarySize:
 			f.enc.Number(f.decodedSize(m, p))
 			return nil
 		default:
+			f.binary = true
+			defer func() { f.binary = false }()
 			return f.writeDecoded(m, p, sec.Partial)
 		}
 		if sec.BinarySize {
@@ -94,10 +95,11 @@ func binaryItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 	return it
 }
 
-// writeDecoded writes a decoded part, or the chunk of it that a partial asks for, as a literal8.
+// composite tells whether a part has parts, and so no transfer encoding of its own.
+func composite(p *message.Part) bool { return len(p.Children) > 0 || p.Message != nil }
+
+// writeDecoded writes a decoded part, or the chunk of it that a partial asks for.
 func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Partial) error {
-	f.binary = true
-	defer func() { f.binary = false }()
 	from, count := int64(0), int64(1)<<62
 	if part != nil {
 		from, count = part.Offset, part.Count
@@ -119,7 +121,7 @@ func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Part
 		return f.literal(f.in[:n])
 	}
 	total := min(f.decodedSize(m, p)-from, count)
-	f.enc.Literal(total, true)
+	f.enc.Literal(total, f.binary)
 	f.enc.Write(f.in[:n])
 	for left := total - int64(n); left > 0; left -= int64(n) {
 		n, err = io.ReadFull(d.rd, f.in[:min(left, int64(len(f.in)))])

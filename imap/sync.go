@@ -31,6 +31,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if v == nil {
 		return nil
 	}
+	s.tellKeyResets()
 	own := v.created
 	v.created = nil
 	if poll || time.Since(s.polled) >= pollEvery {

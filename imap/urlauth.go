@@ -1,11 +1,14 @@
 package imap
 
 import (
+	"bytes"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"time"
 
 	"roost/imap/wire"
@@ -25,6 +28,9 @@ const urlMechanism = "INTERNAL"
 
 // submissionField is the extra field of the passwd-file of the user as which a submission server logs in: with it "submit+" lets the user in.
 const submissionField = "roost_submission"
+
+// errRefusedURL is the answer to a URL that is not made: BAD, whatever is wrong with it (RFC 4467 §7).
+var errRefusedURL = bad("A URL is not one of your mail with an access identifier")
 
 var errURLMechanism = bad("Unknown mechanism, there is " + urlMechanism)
 
@@ -63,11 +69,11 @@ func (s *session) cmdGenURLAuth(c *command) error {
 func (s *session) makeURL(text string) (string, error) {
 	u, err := wire.ParseURL(text)
 	if err != nil || !u.Network || u.User == "" || u.Access == "" || u.Mechanism != "" || !s.ownURL(u) || u.Partial != nil && !s.has("URL-PARTIAL") {
-		return "", refusedURL(text)
+		return "", errRefusedURL
 	}
 	box, err := s.openMailbox(u.Mailbox)
 	if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) || errors.Is(err, maildir.ErrInvalidName) {
-		return "", refusedURL(text)
+		return "", errRefusedURL
 	}
 	if err != nil {
 		return "", err
@@ -75,19 +81,13 @@ func (s *session) makeURL(text string) (string, error) {
 	defer box.Release()
 	_, validity := box.Identity()
 	if u.UIDValidity != 0 && u.UIDValidity != validity {
-		return "", refusedURL(text)
+		return "", errRefusedURL
 	}
 	key, err := s.mail.AccessKey(box, true)
 	if err != nil {
 		return "", err
 	}
 	return text + ":" + urlMechanism + ":" + hex.EncodeToString(urlToken(key, validity, text)), nil
-}
-
-// refusedURL is the answer to a URL that is not made.
-func refusedURL(text string) error {
-	r := badURL(text).(*response)
-	return &response{r.kind, r.code, "A URL is not one of your mail with an access identifier"}
 }
 
 // cmdResetKey is RESETKEY (RFC 4467 §7).
@@ -111,8 +111,19 @@ func (s *session) cmdResetKey(c *command) error {
 	if err := s.mail.ResetAccessKeys(box); err != nil {
 		return err
 	}
+	if s.view != nil {
+		s.view.keyResets = s.view.box.KeyResets()
+	}
 	c.okCode = "URLMECH " + urlMechanism
 	return nil
+}
+
+// tellKeyResets tells that URLs of the selected mailbox were revoked by another session (RFC 4467 §7, RESETKEY).
+func (s *session) tellKeyResets() {
+	if n := s.view.box.KeyResets(); n != s.view.keyResets {
+		s.view.keyResets = n
+		s.enc.Raw("* OK [URLMECH ").Raw(urlMechanism).Raw("] Keys of URLs were reset").CRLF()
+	}
 }
 
 // cmdURLFetch is URLFETCH (RFC 4467 §7, RFC 5524 §3): a response for each URL.
@@ -162,7 +173,7 @@ func (p *urlPart) answer(req *wire.FetchURL, partial *wire.Partial) error {
 	enc := p.f.enc
 	sep := ""
 	if req.Structure {
-		structure, err := p.structure()
+		structure, err := p.structure(req.Binary)
 		if err != nil {
 			p.f.logFile(&p.m, err)
 			structure = []byte("NIL")
@@ -196,23 +207,60 @@ func (p *urlPart) writeBody(partial *wire.Partial) error {
 	return p.f.writeRegion(&p.m, p.rg, partial)
 }
 
-// writeBinary writes the octets without their transfer encoding, NIL if that is unknown (RFC 5524 §3.2). What is no body has none.
+// writeBinary writes the octets without their transfer encoding, NIL if that is unknown (RFC 5524 §3.2). What is no body of a leaf has none. A literal8
+// is used where there may be NUL.
 func (p *urlPart) writeBinary(partial *wire.Partial) error {
-	if p.sec.Spec != wire.SpecAll {
+	leaf := p.leaf(p.m.tree)
+	if leaf == nil {
 		p.f.binary = true
 		defer func() { p.f.binary = false }()
 		return p.writeBody(partial)
 	}
-	it := binaryItem(fetchItem{}, &wire.FetchSection{Binary: true, Part: p.sec.Part, Partial: partial})
-	if err := it.prepare(p.f, &p.m); err != nil {
+	d, err := decodedPart(p.m.file, leaf)
+	if err != nil {
 		p.f.enc.Nil()
 		return nil
 	}
-	return it.write(p.f, &p.m)
+	p.f.grow()
+	p.f.binary = d.HasNUL
+	defer func() { p.f.binary = false }()
+	return p.f.writeDecoded(&p.m, leaf, partial)
 }
 
-// structure is BODYSTRUCTURE of the part that the section is or is in.
-func (p *urlPart) structure() ([]byte, error) {
+// leaf is the part whose body the section is, if it has a transfer encoding of its own.
+func (p *urlPart) leaf(tree *message.Message) *message.Part {
+	if p.sec.Spec != wire.SpecAll || len(p.sec.Part) == 0 {
+		return nil
+	}
+	part := tree.Find(p.sec.Part)
+	if part == nil || composite(part) {
+		return nil
+	}
+	return part
+}
+
+// decodedPart describes a part as it is without its transfer encoding.
+func decodedPart(file io.ReaderAt, part *message.Part) (*message.Part, error) {
+	rd, err := message.Decoded(file, part)
+	if err != nil {
+		return nil, err
+	}
+	d := *part
+	d.Encoding, d.WireBody, d.Lines, d.HasNUL = "binary", 0, 0, false
+	buf := make([]byte, streamBlock)
+	for {
+		n, err := rd.Read(buf)
+		d.WireBody += int64(n)
+		d.Lines += int64(bytes.Count(buf[:n], []byte("\n")))
+		d.HasNUL = d.HasNUL || bytes.IndexByte(buf[:n], 0) >= 0
+		if err != nil {
+			return &d, nil // what comes behind a decoding error does not count
+		}
+	}
+}
+
+// structure is BODYSTRUCTURE of the part that the section is or is in; decoded: as it is without its transfer encoding, if that can be removed.
+func (p *urlPart) structure(decoded bool) ([]byte, error) {
 	tree, err := message.Parse(p.m.file, p.m.size, message.DefaultLimits) // what is cached has no room for what only this needs
 	if err != nil {
 		return nil, err
@@ -223,6 +271,11 @@ func (p *urlPart) structure() ([]byte, error) {
 	}
 	if part == nil {
 		return nil, errNoPart
+	}
+	if leaf := p.leaf(tree); decoded && leaf != nil {
+		if d, err := decodedPart(p.m.file, leaf); err == nil {
+			part = d
+		}
 	}
 	return message.PartStructure(p.m.file, tree, part)
 }
@@ -242,11 +295,10 @@ func (s *session) sharedURL(text string) (u *wire.URL, mail *maildir.Store, rele
 	if err != nil {
 		s.log.Warn("cannot open the mail that a URL is about", "user", u.User, "cause", err)
 	}
-	if mail == nil {
-		return nil, nil, nil
-	}
 	if !vouchedFor(mail, u, token) {
-		release()
+		if mail != nil {
+			release()
+		}
 		return nil, nil, nil
 	}
 	return u, mail, release
@@ -282,17 +334,31 @@ func (s *session) mailOf(name string) (*maildir.Store, func(), error) {
 	return mail, release, nil
 }
 
-// vouchedFor tells whether the token is the one that we would make for the URL.
+// vouchedFor tells whether the token is the one that we would make for the URL of a mailbox of the user, if there are such a user, mailbox and key. What
+// is not there has a key that nobody knows, so that it takes as long (RFC 4467 §6).
 func vouchedFor(mail *maildir.Store, u *wire.URL, token []byte) bool {
-	box, err := mail.Open(u.Mailbox)
+	key, validity := mailboxKey(mail, u.Mailbox)
+	known := key != nil
+	if !known {
+		key = make([]byte, sha256.Size)
+		rand.Read(key)
+	}
+	return hmac.Equal(token, urlToken(key, validity, u.Rump)) && known
+}
+
+// mailboxKey returns the key of a mailbox and its UIDVALIDITY; nil where there is none. mail may be nil.
+func mailboxKey(mail *maildir.Store, name string) (key []byte, validity uint32) {
+	if mail == nil {
+		return nil, 0
+	}
+	box, err := mail.Open(name)
 	if err != nil {
-		return false
+		return nil, 0
 	}
 	defer box.Release()
-	key, err := mail.AccessKey(box, false)
-	if err != nil || key == nil {
-		return false
+	_, validity = box.Identity()
+	if key, err = mail.AccessKey(box, false); err != nil {
+		return nil, 0
 	}
-	_, validity := box.Identity()
-	return hmac.Equal(token, urlToken(key, validity, u.Rump))
+	return key, validity
 }

@@ -25,6 +25,7 @@ type view struct {
 	firstRecent uint32                    // UIDs ≥ this are \Recent in this session
 	keywords    []string                  // what has been announced in FLAGS
 	contexts    []*searchContext          // searches the client follows
+	keyResets   uint64                    // of the mailbox, as told (urlauth.go)
 	created     []uint32                  // messages that the client put here itself since it was told last
 }
 
@@ -33,6 +34,7 @@ func newView(box *maildir.Mailbox, readOnly bool) *view {
 	v := &view{box: box, readOnly: readOnly}
 	// The position first: what changes in between is told twice rather than not at all.
 	v.seen = box.Now()
+	v.keyResets = box.KeyResets()
 	v.gone = v.seen
 	v.uids = box.UIDs()
 	v.top = last(v.uids)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -55,6 +57,25 @@ func (s *Store) AccessKey(m *Mailbox, create bool) ([]byte, error) {
 // ResetAccessKeys forgets the key of an open mailbox, or all of them if it is nil: no URL made so far is good any more, and that survives a loss of
 // power.
 func (s *Store) ResetAccessKeys(m *Mailbox) error {
+	if err := s.removeAccessKeys(m); err != nil {
+		return err
+	}
+	reset := []*Mailbox{m}
+	if m == nil {
+		s.mu.Lock()
+		reset = slices.Collect(maps.Values(s.boxes))
+		s.mu.Unlock()
+	}
+	for _, m := range reset {
+		m.mu.Lock()
+		m.keyResets++
+		m.wake()
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+func (s *Store) removeAccessKeys(m *Mailbox) error {
 	s.keys.Lock()
 	defer s.keys.Unlock()
 	lines, err := s.readAccessKeys()
@@ -66,6 +87,13 @@ func (s *Store) ResetAccessKeys(m *Mailbox) error {
 	}
 	guid, _ := m.Identity()
 	return s.writeAccessKeys(without(lines, guid))
+}
+
+// KeyResets counts how often ResetAccessKeys was about the mailbox; who waits for its changes is woken by it.
+func (m *Mailbox) KeyResets() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.keyResets
 }
 
 // without returns the lines but for those of a mailbox.

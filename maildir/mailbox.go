@@ -36,29 +36,30 @@ type Mailbox struct {
 
 	// mu protects everything below. Held for memory operations only, never across a system call. What is marked (w) changes only
 	// with write held as well, so the holder of write reads it without mu.
-	mu       sync.Mutex
-	name     string            // current UTF-8 name
-	storage  string            // current storage name
-	err      error             // not nil: the mailbox is gone (ErrGone) and all operations fail
-	recs     *records          // (w) but for size, wire, time and meta of a record
-	frozen   *snapshot         // not nil: of recs there are only UIDs and sums so far (thaw.go)
-	blind    bool              // recs come from the uidlist, no scan has seen the files yet
-	hdr      uidlistHeader     // (w) Next is the effective next UID
-	list     uidlistPos        // (w) how much of dovecot-uidlist has been read
-	keywords keywordTable      // (w)
-	pending  map[string]listed // (w) lines of the uidlist whose file we have not seen yet, by base name
-	dead     map[string]uint32 // (w) base names that the uidlist still lists although clients know that they are gone → UID
-	seen     dirTimes          // (w) the directory times that recs reflect
-	now      ModSeq            // latest change
-	recent   uint32            // UIDs from here on have not been claimed as \Recent
-	changed  history           // new messages and flag changes
-	expunged history
-	counted  Status                // counters as of counted.ModSeq
-	lent     map[uint32]amount     // messages that are being moved, and the room that their copies borrow of them (quota.go)
-	waiters  map[chan struct{}]int // how often each waits
-	hints    hints
-	ready    bool // memory is filled: until then whoever loads it changes it without mu
-	unsaved  bool // the snapshot is behind
+	mu        sync.Mutex
+	name      string            // current UTF-8 name
+	storage   string            // current storage name
+	err       error             // not nil: the mailbox is gone (ErrGone) and all operations fail
+	keyResets uint64            // how often the key for URLs was reset
+	recs      *records          // (w) but for size, wire, time and meta of a record
+	frozen    *snapshot         // not nil: of recs there are only UIDs and sums so far (thaw.go)
+	blind     bool              // recs come from the uidlist, no scan has seen the files yet
+	hdr       uidlistHeader     // (w) Next is the effective next UID
+	list      uidlistPos        // (w) how much of dovecot-uidlist has been read
+	keywords  keywordTable      // (w)
+	pending   map[string]listed // (w) lines of the uidlist whose file we have not seen yet, by base name
+	dead      map[string]uint32 // (w) base names that the uidlist still lists although clients know that they are gone → UID
+	seen      dirTimes          // (w) the directory times that recs reflect
+	now       ModSeq            // latest change
+	recent    uint32            // UIDs from here on have not been claimed as \Recent
+	changed   history           // new messages and flag changes
+	expunged  history
+	counted   Status                // counters as of counted.ModSeq
+	lent      map[uint32]amount     // messages that are being moved, and the room that their copies borrow of them (quota.go)
+	waiters   map[chan struct{}]int // how often each waits
+	hints     hints
+	ready     bool // memory is filled: until then whoever loads it changes it without mu
+	unsaved   bool // the snapshot is behind
 
 	thawing sync.Mutex // held while frozen is read; before mu
 
