@@ -29,6 +29,7 @@ type User struct {
 	Home  string
 	Mail  string // maildir location override (userdb_mail), empty when absent
 	Extra map[string]string
+	Line  int // of the passwd-file, from 1; 0 when there is none
 }
 
 // ErrFailed is the one answer to an unknown user, a wrong password or a login that is not allowed.

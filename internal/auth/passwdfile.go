@@ -15,6 +15,7 @@ import (
 // entry is one user of a table. It never changes.
 type entry struct {
 	name    string
+	line    int     // from 1
 	secret  *secret // nil: nobody can log in with a password
 	home    string
 	fields  map[string]string // extra fields, "userdb_" kept
@@ -79,6 +80,7 @@ func parseTable(data []byte, def string) (*table, []Problem) {
 			continue
 		}
 		e := parseEntry(line, def)
+		e.line = n
 		if err := ValidName(e.name); err != nil {
 			problems = append(problems, Problem{n, err.Error()})
 			continue
@@ -163,7 +165,7 @@ func (e *entry) admits(from netip.Addr) bool {
 
 // user is what the rest of the server learns of the entry.
 func (e *entry) user() *User {
-	u := &User{Name: e.name, Home: e.home, Mail: e.fields["userdb_mail"], Extra: e.fields}
+	u := &User{Name: e.name, Home: e.home, Mail: e.fields["userdb_mail"], Extra: e.fields, Line: e.line}
 	if other := e.fields["user"]; other != "" {
 		u.Name = other
 	}

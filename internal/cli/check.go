@@ -39,7 +39,7 @@ func (c *checkCmd) Run(std *streams) error {
 	if err != nil {
 		return err
 	}
-	problems := conf.Check()
+	problems := append(conf.Check(), conf.Doubts()...)
 	users, more := surroundings(conf, file)
 	if problems = append(problems, more...); len(problems) > 0 {
 		problems.Sort()
@@ -78,7 +78,7 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 		for _, u := range users {
 			for _, err := range serve.CheckUser(c, u) {
 				if wrong++; wrong <= mostUsers {
-					problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Text: fmt.Sprintf("user %q %v", u.Name, err)})
+					problems = append(problems, config.Problem{File: c.Auth.PasswdFile, Line: u.Line, Text: fmt.Sprintf("user %q %v", u.Name, err)})
 				}
 			}
 		}
@@ -94,6 +94,11 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 	}
 	for _, err := range serve.CheckCapabilities(c) {
 		problem("capabilities.disable", "%v", err)
+	}
+	for _, dir := range c.Sandbox.Paths {
+		if _, err := os.Stat(dir); filepath.IsAbs(dir) && errors.Is(err, fs.ErrNotExist) {
+			problem("sandbox.paths", "%s does not exist, and would be made empty; make it, or correct its name", dir)
+		}
 	}
 	if filepath.IsAbs(c.TLS.Cert) && filepath.IsAbs(c.TLS.Key) {
 		warnings, err := tlsconf.Check(c.TLS.Cert, c.TLS.Key, c.Hostname)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -79,6 +80,26 @@ func (c *Config) Check() Problems {
 	return k.problems
 }
 
+// Doubts tells what can be served, but is hardly meant. A key that the file does not set is not in doubt.
+func (c *Config) Doubts() Problems {
+	k := &checker{c: c}
+	l := &c.Limits
+	for key, n := range map[string]int{"limits.connections_before_login": l.ConnectionsLogin, "limits.connections_per_user": l.ConnectionsPerUser,
+		"limits.connections_per_address": l.ConnectionsPerAddress} {
+		if n > l.Connections && c.lines[key] > 0 {
+			k.problem(key, "%d is more than limits.connections, %d, and never reached", n, l.Connections)
+		}
+	}
+	folder := map[string]string{} // by special use
+	for i, f := range c.Mail.Folders {
+		if other, taken := folder[f.SpecialUse]; taken && f.SpecialUse != "" && f.Auto == "no" { // others are told by Check
+			k.problem(fmt.Sprintf("mail.folder[%d].special_use", i), "is that of %q too; mail programs would pick one at random where both exist", other)
+		}
+		folder[f.SpecialUse] = f.Name
+	}
+	return k.problems
+}
+
 func (k *checker) listen() {
 	c, seen := k.c, map[string]bool{}
 	for key, list := range map[string]Strings{"listen.imap": c.Listen.IMAP, "listen.imaps": c.Listen.IMAPS} {
@@ -98,7 +119,10 @@ func (k *checker) listen() {
 
 // CheckAddress tells what is wrong with an address to listen on.
 func CheckAddress(a string) error {
-	_, port, err := net.SplitHostPort(a)
+	host, port, err := net.SplitHostPort(a)
+	if _, herr := netip.ParseAddr(host); herr != nil && host != "" && strings.Trim(host, "0123456789.:") == "" {
+		err = herr // numbers that are no address would be looked up as a name
+	}
 	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil && !isService(port) || perr == nil && n > 65535 {
 		return fmt.Errorf("%q is not an address like \"127.0.0.1:143\", \"[::1]:143\" or \":143\"", a)
 	}
