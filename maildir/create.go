@@ -123,7 +123,7 @@ func (s *Store) makeParent(storage string) (*dir, error) {
 		d.close()
 		if err != nil {
 			if absent(err) && !errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("%w: %s", ErrCannot, err)
+				err = fmt.Errorf("%w: %s is there and not a directory", ErrCannot, decodePart(part))
 			}
 			return nil, err
 		}

@@ -25,7 +25,8 @@ func (m *Mailbox) load() error {
 			}
 		}
 		if absent(err) {
-			return fmt.Errorf("%w: %s/%s is not a directory", ErrCannot, m.box.path(), sub.name)
+			m.log.Warn("a mailbox cannot be opened", "mailbox", m.box.path(), "cause", sub.name+" is not a directory")
+			return fmt.Errorf("%w: its %s is not a directory", ErrCannot, sub.name)
 		} else if err != nil {
 			return err
 		}

@@ -591,3 +591,15 @@ func TestDeletedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestFileForParent: what stands where a parent would have to be is told without a path of the server.
+func TestFileForParent(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(root, "plain"), nil, 0o600))
+	s, err := OpenStore(Options{Root: root, State: t.TempDir(), Layout: FS, Separator: '/', Create: true})
+	must(t, err)
+	defer s.Close()
+	if err := s.Create("plain/below"); !errors.Is(err, ErrCannot) || strings.Contains(err.Error(), root) {
+		t.Error(err)
+	}
+}
