@@ -92,7 +92,7 @@ func (s *session) cmdList(c *command) error {
 	}
 	for _, p := range req.Patterns {
 		if p != "" { // RFC 5258 §3: in a list of patterns, an empty one matches nothing
-			l.patterns = append(l.patterns, req.Reference+p)
+			l.patterns = append(l.patterns, spellings(req.Reference+p)...)
 		}
 	}
 	names, err := s.names()
@@ -125,7 +125,7 @@ type lister struct {
 }
 
 func (l *lister) matches(name string) bool {
-	return slices.ContainsFunc(l.patterns, func(p string) bool { return matchList(p, name, l.sep) })
+	return matchAny(l.patterns, name, l.sep)
 }
 
 // chosen tells whether the selection options choose the entry itself.
@@ -274,7 +274,7 @@ func (s *session) cmdLsub(c *command) error {
 		return err
 	}
 	sep := s.mail.Separator()
-	pattern := req.Reference + req.Patterns[0]
+	patterns := spellings(req.Reference + req.Patterns[0])
 	answer := func(name string, attrs ...string) {
 		s.beginName("LSUB", attrs, name)
 		s.enc.CRLF()
@@ -284,7 +284,7 @@ func (s *session) cmdLsub(c *command) error {
 		if !e.subscribed {
 			continue
 		}
-		if matchList(pattern, e.name, sep) {
+		if matchAny(patterns, e.name, sep) {
 			if e.exists {
 				answer(e.name)
 			} else {
@@ -292,12 +292,12 @@ func (s *session) cmdLsub(c *command) error {
 			}
 			continue
 		}
-		if !strings.Contains(pattern, "%") {
+		if !strings.Contains(patterns[0], "%") {
 			continue
 		}
 		for name := parent(e.name, sep); name != "" && !parents[name]; name = parent(name, sep) {
 			parents[name] = true
-			if p := names.byName[name]; (p == nil || !p.subscribed) && matchList(pattern, name, sep) {
+			if p := names.byName[name]; (p == nil || !p.subscribed) && matchAny(patterns, name, sep) {
 				answer(name, `\Noselect`)
 			}
 		}
@@ -319,9 +319,9 @@ func (s *session) cmdXlist(c *command) error {
 	if err != nil {
 		return err
 	}
-	pattern := req.Reference + req.Patterns[0]
+	patterns := spellings(req.Reference + req.Patterns[0])
 	for _, e := range names.all {
-		if !e.listed || !matchList(pattern, e.name, s.mail.Separator()) {
+		if !e.listed || !matchAny(patterns, e.name, s.mail.Separator()) {
 			continue
 		}
 		attrs := s.listAttributes(e, false, false)

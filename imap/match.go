@@ -1,9 +1,28 @@
 package imap
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"roost/maildir"
+)
 
 // inbox is the name of the mailbox that is always there.
 const inbox = "INBOX"
+
+// spellings are what a LIST pattern is compared as: as it was sent, and as new mailboxes are named and other commands find
+// them.
+func spellings(pattern string) []string {
+	if composed := maildir.Composed(pattern); composed != pattern {
+		return []string{pattern, composed}
+	}
+	return []string{pattern}
+}
+
+// matchAny tells whether a name matches one of some LIST patterns.
+func matchAny(patterns []string, name string, sep byte) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchList(p, name, sep) })
+}
 
 // matchList tells whether a name matches a LIST pattern: "*" is anything, "%" anything without the separator (RFC 9051 §6.3.9). INBOX as the
 // name or its first part matches in any case. It takes at most len(pattern) × len(name) steps, whatever the pattern.

@@ -93,9 +93,12 @@ func (n naming) join(name string, parts []string) (string, error) {
 	return storage, nil
 }
 
+// Composed is a name, or a pattern of names, in the form that new mailboxes get.
+func Composed(name string) string { return norm.NFC.String(name) }
+
 // storage is the storage name under which a mailbox with this name is created: in NFC.
 func (n naming) storage(name string) (string, error) {
-	return n.encode(norm.NFC.String(name), utf7.Encode)
+	return n.encode(Composed(name), utf7.Encode)
 }
 
 func (n naming) encode(name string, enc func(string) string) (string, error) {
