@@ -25,7 +25,7 @@ func TestConnectionLimits(t *testing.T) {
 			}
 			return dial(t, addr, false).do("LOGIN alice a")
 		}},
-		"notify_mailboxes": {"notify_mailboxes = 1", "NO [LIMIT] Too many mailboxes to tell about", func(t *testing.T, addr string) string {
+		"notify_mailboxes": {"notify_mailboxes = 1", "NO [NOTIFICATIONOVERFLOW] Too many mailboxes to tell about", func(t *testing.T, addr string) string {
 			i := dial(t, addr, false)
 			i.ok("LOGIN alice a")
 			i.ok("CREATE more")
