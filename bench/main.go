@@ -1,18 +1,15 @@
 // Command bench measures Roost beside Debian's Dovecot: the same workloads on identical copies of a generated mail tree, in turn, over loopback
-// sockets, with one client for both. It prints a table, and with -out writes it as a page with a plot. See README.md here.
+// sockets, with one client for both. It prints a table, and with -out writes it into a page, with a plot. See README.md here.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -74,7 +71,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.only, "run", "", "regular expression of the workloads to run")
 	f.StringVar(&o.roost, "roost", "..", "source of Roost")
 	f.StringVar(&o.work, "work", "", "directory for mail and servers, on the file system to measure (default a new one in $TMPDIR)")
-	f.StringVar(&o.out, "out", "", "directory to write RESULTS.md and results.svg to")
+	f.StringVar(&o.out, "out", "", "directory to write RESULTS.md and the plot to")
 	f.IntVar(&o.idle, "idle", 5000, "idle connections")
 	f.IntVar(&o.idleMost, "idle-dovecot", 1000, "at most so many to Dovecot, where each is a process")
 	f.DurationVar(&o.mixed, "mixed", time.Minute, "length of the mixed load")
@@ -129,7 +126,7 @@ func run(ctx context.Context, o *options) error {
 		}
 		text := r.markdown()
 		os.Stdout.WriteString(text)
-		return publish(o, "", text)
+		return publish(o, text)
 	}
 	r, err := compare(ctx, o)
 	if err != nil {
@@ -137,30 +134,10 @@ func run(ctx context.Context, o *options) error {
 	}
 	text := r.markdown()
 	os.Stdout.WriteString(text)
-	if err := publish(o, text, ""); err != nil || o.out == "" {
+	if err := publish(o, text); err != nil || o.out == "" || len(r.names) < 2 {
 		return err
 	}
-	return os.WriteFile(filepath.Join(o.out, "results.svg"), []byte(r.svg()), 0o644)
-}
-
-// publish replaces one of the two parts of the page, if there is to be one.
-func publish(o *options, page, searches string) error {
-	if o.out == "" {
-		return nil
-	}
-	path := filepath.Join(o.out, "RESULTS.md")
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	oldPage, oldSearches, found := strings.Cut(string(old), searchHeading)
-	if page == "" {
-		page = oldPage
-	}
-	if searches == "" && found {
-		searches = searchHeading + oldSearches
-	}
-	return os.WriteFile(path, []byte(page+searches), 0o644)
+	return os.WriteFile(filepath.Join(o.out, o.plotName()), []byte(r.svg()), 0o644)
 }
 
 // compare does everything: the tree, the servers, the workloads. What it started has ended when it returns. When ctx ends it finishes the

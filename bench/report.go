@@ -124,15 +124,14 @@ func othersTime(sides []*side) time.Duration {
 func (r *report) markdown() string {
 	var b strings.Builder
 	w := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	w("# Roost beside Dovecot\n\n")
-	w("%s, made by `go run . %s` in `bench/`; README.md there says what is measured and how.\n\n", r.started.Format("2 January 2006"), r.command())
+	w("%s, made by `go run . %s` in `bench/`.\n\n", r.started.Format("2 January 2006"), r.command())
 	for _, m := range append(r.machine, r.servers...) {
 		w("- %s\n", m)
 	}
 	w("\nEach figure is the median of the repetitions (n) with the smallest and the largest in parentheses. The ratio is Roost/Dovecot of the medians.")
 	w(" CPU is the time used by all processes of the server in one repetition, memory the most that was seen of all of them (PSS).\n\n")
 	if len(r.names) == 2 {
-		w("![Ratios](results.svg)\n\n| workload | Roost | Dovecot | n | ratio | target | | CPU s | peak MB |\n|---|---|---|---|---|---|---|---|---|\n")
+		w("![Ratios](%s)\n\n| workload | Roost | Dovecot | n | ratio | target | | CPU s | peak MB |\n|---|---|---|---|---|---|---|---|---|\n", r.opt.plotName())
 	} else {
 		w("Dovecot was not there: no ratios.\n\n| workload | Roost | n | target | | CPU s | peak MB |\n|---|---|---|---|---|---|---|\n")
 	}

@@ -44,9 +44,6 @@ func (r *searchReport) peerFacts(values map[string]float64) {
 	}
 }
 
-// searchHeading begins the section of searches, which is the last of the page.
-const searchHeading = "\n## Searches of a large mailbox\n"
-
 // same is how many answers are those of Roost without an index, of how many that both were asked for.
 func (r *searchRow) same(w way) (same, of int) {
 	want, have := r.by[scanned].found, r.by[w].found
@@ -119,7 +116,7 @@ func mark(asked string, met bool) string {
 func (r *searchReport) markdown() string {
 	var b strings.Builder
 	w := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	w("%s\n%s, made by `go run . %s` in `bench/`; README.md there says what is measured and how.\n\n", searchHeading, r.started.Format("2 January 2006"), r.command())
+	w("%s, made by `go run . %s` in `bench/`.\n\n", r.started.Format("2 January 2006"), r.command())
 	for _, m := range append(r.machine, r.servers...) {
 		w("- %s\n", m)
 	}

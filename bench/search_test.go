@@ -3,7 +3,6 @@ package main
 import (
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,22 +140,5 @@ func TestSearchCommand(t *testing.T) {
 	}
 	if a, b := look("* SEARCH 1 2 30\r\n", 2), look("* SEARCH 1 2\r\n", 2); a.sum == b.sum || a.first != b.first {
 		t.Errorf("%+v and %+v", a, b)
-	}
-}
-
-// TestPublish replaces one part of the page and leaves the other.
-func TestPublish(t *testing.T) {
-	o := &options{out: t.TempDir()}
-	for _, step := range []struct{ page, searches, want string }{
-		{"", searchHeading + "b\n", searchHeading + "b\n"},
-		{"a\n", "", "a\n" + searchHeading + "b\n"},
-		{"", searchHeading + "c\n", "a\n" + searchHeading + "c\n"},
-	} {
-		if err := publish(o, step.page, step.searches); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := os.ReadFile(filepath.Join(o.out, "RESULTS.md")); err != nil || string(got) != step.want {
-			t.Errorf("%q, %v; want %q", got, err, step.want)
-		}
 	}
 }
