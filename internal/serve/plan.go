@@ -40,7 +40,7 @@ type Plan struct {
 	Maildir        string
 	User, Password string
 	PasswordFile   string // where a generated password is kept, "" when it was given
-	Created        bool   // the Maildir was made
+	Created        bool   // the Maildir is new
 }
 
 // Close lets go of the state directory.
@@ -145,7 +145,7 @@ type Single struct {
 	Open     bool   // without a sandbox
 }
 
-// FromMaildir plans to serve one Maildir to one user. A Maildir that does not exist is made.
+// FromMaildir plans to serve one Maildir to one user. One that does not exist is made when the plan is run.
 func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	root, fresh, err := examine(o.Maildir)
 	if err != nil {
@@ -194,14 +194,19 @@ func FromMaildir(o Single, log *slog.Logger) (p *Plan, err error) {
 	options := singleOptions(root, o.State)
 	options.Budget = p.budget
 	p.Stores = NewStores(func(*auth.User) (maildir.Options, error) { return options, nil }, SearchOf(&p.Config.Search), log)
-	// Open it once now: what is wrong with the Maildir is said here, not to the first mail program.
-	_, _, release, err := p.Stores.Open(&auth.User{Name: p.User})
-	if err != nil {
-		p.Close()
-		return nil, err
-	}
-	release()
 	return p, nil
+}
+
+// openMaildir opens a single Maildir once, and makes it if need be: what is wrong with it is said here, not to the first mail program.
+func (p *Plan) openMaildir() error {
+	if p.Maildir == "" {
+		return nil
+	}
+	_, _, release, err := p.Stores.Open(&auth.User{Name: p.User})
+	if err == nil {
+		release()
+	}
+	return err
 }
 
 // singleOptions are those of a Maildir that is served without a configuration.

@@ -95,6 +95,9 @@ func (ls *Listeners) Close() {
 // A clean stop returns nil.
 func (p *Plan) Run(ctx context.Context, ls *Listeners, ready func()) error {
 	defer ls.Close()
+	if err := p.openMaildir(); err != nil { // not before the sockets are there: a start that fails leaves no Maildir behind
+		return err
+	}
 	if err := p.confine(); err != nil {
 		return err
 	}
