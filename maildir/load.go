@@ -54,7 +54,7 @@ func (m *Mailbox) load() error {
 		m.cache = openCache(filepath.Join(state, "meta"), m.log)
 	}
 	m.watching = hub.add(m) // before the scan, so that nothing falls between
-	same := snap != nil && snap.settled && m.matches(snap)
+	same := snap != nil && snap.settled && !exhausted(snap.hdr.Next) && m.matches(snap)
 	if same && !died && m.suffices(snap) {
 		m.adopt(snap)
 		m.frozen = snap
@@ -181,6 +181,12 @@ func (u *update) loadList(snap *snapshot) error {
 	m.mu.Lock()
 	slices.Sort(doubled)
 	m.recs.remove(slices.Compact(doubled))
+	known := snap != nil && (hdr.Validity == 0 || snap.hdr.Validity == hdr.Validity && snap.hdr.GUID == hdr.GUID)
+	if exhausted(hdr.Next) || known && exhausted(snap.hdr.Next) {
+		// Messages get new UIDs, with another UIDVALIDITY (RFC 9051 §2.3.1.1): otherwise no mail could come any more.
+		m.log.Warn("no UIDs are left: all messages are numbered anew", "mailbox", m.box.path())
+		m.recs, hdr, snap, absent = newRecords(), uidlistHeader{}, nil, true
+	}
 	if snap != nil && hdr.Validity == 0 {
 		// The snapshot remembers what the uidlist no longer says.
 		hdr.Validity, hdr.GUID, hdr.Extra = snap.hdr.Validity, snap.hdr.GUID, snap.hdr.Extra

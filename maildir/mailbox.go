@@ -419,3 +419,9 @@ func newRecord(uid uint32, base string) record {
 
 // maxUID is the highest UID we give out: dovecot calls a uidlist with 2^32-1 broken.
 const maxUID = math.MaxUint32 - 1
+
+// spareUIDs is how many UIDs a mailbox has at least when it is opened.
+const spareUIDs = 1 << 20
+
+// exhausted tells whether the UIDs of a mailbox come to their end, mostly because a damaged uidlist says so.
+func exhausted(next uint32) bool { return next > maxUID-spareUIDs }

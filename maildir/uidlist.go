@@ -190,6 +190,12 @@ func (p *uidlistParser) records() error {
 			p.spoiled(why)
 			continue
 		}
+		if n := len(base) - 1; base[n] == '\r' {
+			p.spoiled("a line ends in CRLF") // an editor or a transfer did that; Dovecot would look for files of such names
+			if base = base[:n]; n == 0 {
+				continue
+			}
+		}
 		p.last = uid
 		if err := p.fn(uid, base, extra); err != nil {
 			return err
@@ -230,8 +236,8 @@ func (p *uidlistParser) record(line []byte) (uid uint32, base, extra []byte, why
 		return uid, nil, nil, "no file name"
 	case len(base) > maxName:
 		return uid, nil, nil, "the file name is too long"
-	case bytes.ContainsAny(base, "/\x00"):
-		return uid, nil, nil, "a slash or NUL in the file name"
+	case bytes.ContainsAny(base, "/\x00"), bytes.IndexByte(base[:len(base)-1], '\r') >= 0:
+		return uid, nil, nil, "a slash, NUL or CR in the file name"
 	}
 	return uid, base, p.extra, ""
 }

@@ -42,6 +42,7 @@ func TestParseUIDList(t *testing.T) {
 		{"zero V", "3 V0 N1\n", uidlistHeader{Next: 1}, "", -1, true},
 		{"unsorted", "3 V1 N9 G" + testGUID + "\n5 :a\n4 :b\n6 :c\n5 :d\n", uidlistHeader{Validity: 1, Next: 9, GUID: testGUID}, "5 |a;6 |c", -1, true},
 		{"slash", "3 V1 N1 G" + testGUID + "\n5 :a/b\n6 :c\n9 :../x\n", uidlistHeader{Validity: 1, Next: 10, GUID: testGUID}, "6 |c", -1, true},
+		{"CRLF", "3 V1 N1 G" + testGUID + "\r\n5 :a\r\n6 :c:2,S\r\n7 :\r\n8 :a\rb\n", uidlistHeader{Validity: 1, Next: 9, GUID: testGUID}, "5 |a;6 |c", -1, true},
 		{"no name", "3 V1 N1 G" + testGUID + "\n5\n6 \n7 :\n8 W1\n9 ::2,S\n", uidlistHeader{Validity: 1, Next: 10, GUID: testGUID}, "", -1, true},
 		{"bad UIDs", "3 V1 N1 G" + testGUID + "\n0 :a\n4294967295 :b\n99999999999 :c\n-1 :d\nx :e\n2 :f\n4294967294 :g\n",
 			uidlistHeader{Validity: 1, Next: 4294967295, GUID: testGUID}, "2 |f;4294967294 |g", -1, true},
