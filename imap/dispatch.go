@@ -98,6 +98,8 @@ var commands = map[string]row{
 	"UID MOVE":     {selected, writes | expunges, (*session).cmdMove},
 }
 
+var errLogInFirst = bad("Log in first")
+
 // dispatch runs one command: state, handler, news about the mailbox, tagged response. An error ends the session.
 func (s *session) dispatch(f *wire.Frame) error {
 	c := &command{tag: f.Tag, name: f.Name, args: f.Args, frame: f}
@@ -112,7 +114,7 @@ func (s *session) dispatch(f *wire.Frame) error {
 	case !ok || s.off.command(f.Name):
 		err = bad("Unknown command")
 	case r.states&s.state == 0 && s.state == notAuthenticated:
-		err = bad("Log in first")
+		err = errLogInFirst
 	case r.states&s.state == 0 && r.states == notAuthenticated:
 		err = bad("Already logged in")
 	case r.states&s.state == 0:

@@ -141,7 +141,7 @@ func (s *session) finish(c *command, err error) error {
 		s.enc.Raw("[").Raw(code).Raw("] ")
 	}
 	s.enc.Raw(text).CRLF()
-	if kind == "BAD" && err != errCancelled { // a person may change their mind
+	if kind == "BAD" && err != errCancelled && err != errLogInFirst { // a person may change their mind, and a mail program is still one
 		return s.mistake()
 	}
 	return nil

@@ -51,7 +51,7 @@ func ValidName(name string) error {
 		return fmt.Errorf("the user name is empty")
 	case len(name) > MaxName:
 		return fmt.Errorf("the user name is longer than %d octets", MaxName)
-	case !utf8.ValidString(name):
+	case !utf8.ValidString(name), strings.ContainsRune(name, utf8.RuneError): // what a library made of wrong octets before we saw them
 		return fmt.Errorf("user name %q is not UTF-8", name)
 	case name[0] == '#' || name[0] == '.':
 		return fmt.Errorf("user name %q begins with %q", name, name[0])

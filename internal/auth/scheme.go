@@ -100,10 +100,7 @@ func parseSecret(stored, def string) (*secret, error) {
 	if data == "" {
 		return nil, errNoPassword
 	}
-	name = strings.ToUpper(name)
-	if other, ok := otherNames[name]; ok {
-		name = other
-	}
+	name = canonical(name)
 	if name == "MD5" {
 		if name = "PLAIN-MD5"; strings.HasPrefix(data, "$1$") {
 			name = "MD5-CRYPT"
@@ -122,6 +119,24 @@ func parseSecret(stored, def string) (*secret, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// canonical is the name of a scheme as the table has it.
+func canonical(name string) string {
+	name = strings.ToUpper(name)
+	if other, ok := otherNames[name]; ok {
+		return other
+	}
+	return name
+}
+
+// CheckScheme tells whether name can be the scheme of passwords that name none.
+func CheckScheme(name string) error {
+	name, _, _ = strings.Cut(name, ".")
+	if name = canonical(name); name == "MD5" || schemes[name].parse != nil {
+		return nil
+	}
+	return fmt.Errorf("there is no password scheme %q; Dovecot's default is \"CRYPT\"", name)
 }
 
 // decode undoes the encoding of the data of a scheme.

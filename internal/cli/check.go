@@ -89,11 +89,8 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 			problem("mail.home", "is the same for all users, who would share one Maildir; put {user}, or {domain} and {name}, into it")
 		}
 	}
-	if err := serve.CheckSearch(c); err != nil {
-		problem("search.languages", "%v", err)
-	}
-	for _, err := range serve.CheckCapabilities(c) {
-		problem("capabilities.disable", "%v", err)
+	for _, wrong := range serve.CheckKeys(c) {
+		problem(wrong.Key, "%v", wrong.Err)
 	}
 	for _, dir := range c.Sandbox.Paths {
 		if _, err := os.Stat(dir); filepath.IsAbs(dir) && errors.Is(err, fs.ErrNotExist) {

@@ -178,9 +178,6 @@ func (k *checker) auth() {
 	for _, m := range a.Mechanisms {
 		k.oneOf("auth.mechanisms", m, "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN")
 	}
-	if a.DefaultScheme == "" {
-		k.problem("auth.default_scheme", "must not be empty; Dovecot's default is \"CRYPT\"")
-	}
 	if d := time.Duration(a.FailureDelay); d > time.Minute {
 		k.problem("auth.failure_delay", "%v is longer than clients wait; 2s is usual", d)
 	}

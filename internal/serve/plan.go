@@ -92,26 +92,32 @@ func authOptions(c *config.Config, p *Plan, key []byte) auth.Options {
 	}
 }
 
-// CheckSearch tells what is wrong with search.languages.
-func CheckSearch(c *config.Config) error { return index.CheckLanguages(c.Search.Languages) }
+// KeyError is what is wrong with the value of a key that only the package it is for can judge.
+type KeyError struct {
+	Key string
+	Err error
+}
 
-// CheckCapabilities tells what is wrong with capabilities.disable.
-func CheckCapabilities(c *config.Config) (errs []error) {
+// CheckKeys judges the values that config does not know the meaning of.
+func CheckKeys(c *config.Config) (wrong []KeyError) {
+	if err := auth.CheckScheme(c.Auth.DefaultScheme); err != nil {
+		wrong = append(wrong, KeyError{"auth.default_scheme", err})
+	}
+	if err := index.CheckLanguages(c.Search.Languages); err != nil {
+		wrong = append(wrong, KeyError{"search.languages", err})
+	}
 	for _, name := range c.Capabilities.Disable {
 		if err := imap.CheckDisable(name); err != nil {
-			errs = append(errs, err)
+			wrong = append(wrong, KeyError{"capabilities.disable", err})
 		}
 	}
-	return errs
+	return wrong
 }
 
 // FromConfig plans to serve what a checked configuration says.
 func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
-	if errs := CheckCapabilities(c); len(errs) > 0 {
-		return nil, fmt.Errorf("capabilities.disable: %w", errors.Join(errs...))
-	}
-	if err := CheckSearch(c); err != nil {
-		return nil, fmt.Errorf("search.languages: %w", err)
+	for _, wrong := range CheckKeys(c) {
+		return nil, fmt.Errorf("%s: %w", wrong.Key, wrong.Err)
 	}
 	p, key, err := open(c, c.Mail.ServerState(), log)
 	if err != nil {
