@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"strings"
@@ -313,8 +314,17 @@ func (fi fileInfo) sameFile(o fileInfo) bool { return fi.ino == o.ino && fi.dev 
 func newFileInfo(st *unix.Stat_t) fileInfo {
 	return fileInfo{
 		ino: st.Ino, dev: uint64(st.Dev), size: st.Size, mode: st.Mode, nlink: uint64(st.Nlink), uid: st.Uid, gid: st.Gid,
-		mtime: unix.TimespecToNsec(st.Mtim), ctime: unix.TimespecToNsec(st.Ctim),
+		mtime: nanoseconds(st.Mtim), ctime: nanoseconds(st.Ctim),
 	}
+}
+
+// nanoseconds since the epoch, or as near to it as they fit, from 1678 to 2261.
+func nanoseconds(ts unix.Timespec) int64 {
+	const most = math.MaxInt64/int64(time.Second) - 1
+	if ts.Sec > most || ts.Sec < -most {
+		return max(-most, min(ts.Sec, most)) * int64(time.Second)
+	}
+	return unix.TimespecToNsec(ts)
 }
 
 // statFile is stat of an open file.
@@ -410,7 +420,7 @@ func (d *dir) mkdir(name string, mode uint32) error {
 // setTimes sets the modification time and leaves the access time.
 func (d *dir) setTimes(name string, mtime time.Time) error {
 	return d.named("utimes", name, func(fd int) error {
-		ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(mtime.UnixNano())}
+		ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: mtime.Unix(), Nsec: int64(mtime.Nanosecond())}} // the kernel knows what fits
 		return unix.UtimesNanoAt(fd, name, ts, unix.AT_SYMLINK_NOFOLLOW)
 	})
 }

@@ -299,3 +299,27 @@ func TestErrorKinds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Times that do not fit 64 bits of nanoseconds come out as the nearest that does, and not as some other century's.
+func TestDistantTimes(t *testing.T) {
+	d := testRoot(t)
+	for date, want := range map[time.Time][2]int{
+		time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC): {2100, 2262},
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC):    {1677, 1970},
+		time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC): {1999, 1999},
+	} {
+		if err := os.WriteFile(filepath.Join(d.path(), "x"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.setTimes("x", date); err != nil {
+			t.Fatal(err)
+		}
+		st, err := d.stat("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Unix(0, st.mtime).UTC().Year(); got < want[0] || got > want[1] {
+			t.Errorf("%v became %d", date, got)
+		}
+	}
+}
