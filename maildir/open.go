@@ -69,7 +69,9 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 			}
 			close(m.loaded)
 		} else {
-			<-m.loaded
+			if <-m.loaded; m.loadErr == nil {
+				m.readOnly.Store(!m.box.writable()) // permissions may have changed
+			}
 		}
 		if m.loadErr == nil {
 			if err := m.Sync(context.Background()); errors.Is(err, ErrLocked) {

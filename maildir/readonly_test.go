@@ -79,3 +79,24 @@ func TestReadOnly(t *testing.T) {
 		must(t, s.Close())
 	}
 }
+
+// A mailbox that is open learns of permissions that change when it is opened once more.
+func TestReadOnlyMeanwhile(t *testing.T) {
+	dir := frozen(t, func(dir string) {
+		b := reopen(t, filepath.Join(dir, "Maildir"), "")
+		b.append("one\n", Flagged, "kw")
+		b.shut()
+	})
+	thaw := func(flags uintptr) { must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|flags, "")) }
+	thaw(0)
+	b := reopen(t, filepath.Join(dir, "Maildir"), "")
+	for i, flags := range []uintptr{unix.MS_RDONLY, 0, unix.MS_RDONLY, 0} {
+		thaw(flags)
+		m, err := b.store.Open("INBOX")
+		must(t, err)
+		if m.ReadOnly() != (flags != 0) {
+			t.Errorf("the %d. time it is read-only: %v", i+1, m.ReadOnly())
+		}
+		m.Release()
+	}
+}
