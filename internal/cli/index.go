@@ -116,6 +116,7 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log := newLog(std.err, config.Log{Level: "warn", Format: "text"})
+	var failed []error
 	for _, p := range places {
 		name := p.User
 		if name == "" {
@@ -128,14 +129,18 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 			bar.show(now)
 		})
 		bar.end()
-		if errors.Is(err, context.Canceled) {
+		switch {
+		case err == nil:
+			fmt.Fprintf(std.out, "%s: %d messages, %d MB\n", name, last.Documents, (last.Octets+500_000)/1_000_000)
+		case errors.Is(err, serve.ErrNoMail):
+			fmt.Fprintf(std.out, "%s: %v\n", name, err)
+		case errors.Is(err, context.Canceled):
 			return errors.New("interrupted; the server goes on with what is missing")
-		} else if err != nil {
-			return fmt.Errorf("index of %s: %w", name, err)
+		default: // the others can have theirs
+			failed = append(failed, fmt.Errorf("index of %s: %w", name, err))
 		}
-		fmt.Fprintf(std.out, "%s: %d messages, %d MB\n", name, last.Documents, (last.Octets+500_000)/1_000_000)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // bar is a progress bar on a terminal, and nothing elsewhere: one for each mailbox, as how many messages are to come is known of that one only.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"roost/index"
@@ -22,14 +25,19 @@ type Place struct {
 	mail maildir.Options
 }
 
-// Places are the indexes of a configuration's users, without those whose mail cannot be found.
+// ErrNoMail says that there is no Maildir yet.
+var ErrNoMail = errors.New("no mail yet")
+
+// Places are the indexes of a configuration's users, by name, without those whose mail cannot be found.
 func Places(c *config.Config, log *slog.Logger) ([]Place, error) {
 	service, err := auth.NewFile(c.Auth.PasswdFile, auth.Options{DefaultScheme: c.Auth.DefaultScheme, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	var places []Place
-	for _, u := range service.Users() {
+	users := service.Users()
+	slices.SortFunc(users, func(a, b *auth.User) int { return strings.Compare(a.Name, b.Name) })
+	for _, u := range users {
 		o, err := locate(&c.Mail, &c.Limits, u)
 		if err != nil {
 			log.Error("the mail of a user cannot be found", "user", u.Name, "err", err)
@@ -58,7 +66,11 @@ func PlaceOf(root, state string) (Place, error) {
 }
 
 // Rebuild builds the index anew, as configured, and tells its progress: in this process, or in the one that serves the mail.
+// ErrNoMail.
 func (p *Place) Rebuild(ctx context.Context, search Search, log *slog.Logger, told func(index.Progress)) error {
+	if _, err := os.Stat(p.mail.Root); errors.Is(err, fs.ErrNotExist) {
+		return ErrNoMail
+	}
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return err
 	}
