@@ -21,6 +21,7 @@ type entry struct {
 	fields  map[string]string // extra fields, "userdb_" kept
 	allow   []netip.Prefix    // allow_nets; nil: everywhere
 	refused string            // why this user cannot log in at all, for the log
+	locked  bool              // and that is meant
 }
 
 // table is a passwd-file as it was at one moment. It never changes.
@@ -89,7 +90,7 @@ func parseTable(data []byte, def string) (*table, []Problem) {
 			problems = append(problems, Problem{n, fmt.Sprintf("user %q is there twice, the first line counts", e.name)})
 			continue
 		}
-		if e.refused != "" {
+		if e.refused != "" && !e.locked {
 			problems = append(problems, Problem{n, fmt.Sprintf("user %q cannot log in: %s", e.name, e.refused)})
 		}
 		t.entries[e.name] = e
@@ -117,9 +118,11 @@ func parseEntry(line, def string) *entry {
 	if f[2] == "0" || f[2] == "root" || f[3] == "0" {
 		e.refused = "uid or gid 0 is never served"
 	}
+	e.locked = f[1] != "" && (f[1][0] == '!' || f[1][0] == '*') // as in /etc/shadow
 	for _, key := range refusing {
 		if _, ok := e.fields[key]; ok {
 			e.refused = "extra field " + key
+			e.locked = e.locked || slices.Contains(locking, key)
 		}
 	}
 	for _, key := range []string{"allow_nets", "allow_real_nets"} {
@@ -137,6 +140,9 @@ func parseEntry(line, def string) *entry {
 
 // refusing are the extra fields of a passdb that mean "not here" or that only a proxy could honour.
 var refusing = []string{"nologin", "proxy", "proxy_maybe", "nopassword", "noauthenticate", "user_disabled", "pass_expired", "delay_until", "master"}
+
+// locking are those of them that say that somebody is locked out.
+var locking = []string{"nologin", "user_disabled", "pass_expired"}
 
 // parseNets reads allow_nets: addresses and networks separated by commas; "local" (connections without an address) matches none here.
 func parseNets(list string) ([]netip.Prefix, error) {
