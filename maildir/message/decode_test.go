@@ -105,7 +105,7 @@ func TestFieldValue(t *testing.T) {
 		{"Subject: plain\r\n", "plain"},
 		{"Subject:\r\n", ""},
 		{"Subject:   spaces  \t\n", "spaces"},
-		{"Subject: folded\r\n  twice\r\n\tonce\n", "folded  twice once"},
+		{"Subject: folded\r\n  twice\r\n\tonce\n", "folded twice once"},
 		{"Subject:\r\n folded at once\r\n", "folded at once"},
 		{"Subject: =?utf-8?Q?K=C3=B6ln_am_Rhein?=\r\n", "Köln am Rhein"},
 		{"Subject: =?UTF-8?b?S8O2bG4=?=\r\n", "Köln"},

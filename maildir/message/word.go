@@ -14,23 +14,9 @@ func AppendFieldValue(dst, raw []byte) []byte { return appendText(dst, fieldBody
 // appendText appends an unstructured field body, unfolded and decoded.
 func appendText(dst, body []byte) []byte {
 	if body = trimSpace(body); bytes.IndexByte(body, '\n') >= 0 {
-		body = unfoldText(nil, body)
+		body = unfold(nil, body)
 	}
 	return appendWords(dst, body)
-}
-
-// unfoldText is unfold for reading: a tab that begins a line was put there by who folded it, in place of a space.
-func unfoldText(dst, body []byte) []byte {
-	body = trimSpace(body)
-	for len(body) > 0 {
-		n := lineLen(body)
-		dst = append(dst, trimLineEnd(body[:n])...)
-		if body = body[n:]; len(body) > 0 && body[0] == '\t' {
-			dst = append(dst, ' ')
-			body = body[1:]
-		}
-	}
-	return dst
 }
 
 // word is an encoded word: =?charset*language?encoding?text?=
