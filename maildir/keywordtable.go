@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -156,7 +157,6 @@ func (m *Mailbox) maxKeywords() int {
 // too many.
 func (u *update) keywordSet(names []string, create bool) (set Keywords, err error) {
 	m := u.m
-	var fresh []string
 	letters := m.keywords.names
 	letters = slices.Clone(letters[:min(len(letters), firstMore)])
 	for len(letters) > 0 && letters[len(letters)-1] == "" {
@@ -174,10 +174,16 @@ func (u *update) keywordSet(names []string, create bool) (set Keywords, err erro
 			return Keywords{}, ErrLimit // before any of them is known
 		}
 	}
+	before, used := len(letters), uint32(0)
+	if len(unknown) > 0 {
+		used = m.lettersInUse()
+	}
 	for _, name := range unknown {
+		for len(letters) < firstMore && used&(1<<len(letters)) != 0 {
+			letters = append(letters, m.keywords.unknownName(len(letters))) // or messages would get a keyword that nobody set
+		}
 		if len(letters) < firstMore {
 			letters = append(letters, name)
-			fresh = append(fresh, name)
 			m.mu.Lock()
 			m.keywords.slots[asciiLower(name)] = uint16(len(letters) - 1)
 			m.mu.Unlock()
@@ -187,11 +193,12 @@ func (u *update) keywordSet(names []string, create bool) (set Keywords, err erro
 			m.mu.Unlock()
 		}
 	}
-	if len(fresh) > 0 {
+	if len(letters) > before {
 		err := u.writeLetters(letters)
 		m.mu.Lock()
 		if err == nil {
 			m.keywords.set(letters)
+			m.touchLetters(used &^ (1<<before - 1)) // those that have a name now
 		} else {
 			m.keywords.index()
 		}
@@ -207,6 +214,34 @@ func (u *update) keywordSet(names []string, create bool) (set Keywords, err erro
 		}
 	}
 	return keywordsOf(slots), nil
+}
+
+// lettersInUse are those that file names have. Some may have no name: of a message from a backup, or because dovecot-keywords was lost.
+func (m *Mailbox) lettersInUse() (used uint32) {
+	for i := range m.recs.list {
+		used |= m.recs.list[i].letters
+	}
+	return used
+}
+
+// unknownName is a name for a letter that nobody knows the name of, as Dovecot makes it.
+func (t *keywordTable) unknownName(letter int) string {
+	name := fmt.Sprint("unknown-", letter)
+	for {
+		if _, taken := t.slots[name]; !taken {
+			return name
+		}
+		name += "?"
+	}
+}
+
+// touchLetters counts messages that have one of the letters as changed. Called with mu held.
+func (m *Mailbox) touchLetters(letters uint32) {
+	for i := range m.recs.list {
+		if r := &m.recs.list[i]; r.letters&letters != 0 {
+			m.touch(r)
+		}
+	}
 }
 
 func (u *update) writeLetters(letters []string) error {

@@ -881,3 +881,29 @@ func TestTooManyKeywords(t *testing.T) {
 		t.Errorf("keywords %q", got)
 	}
 }
+
+// A letter that has no name, of a message that was restored or because dovecot-keywords was lost, does not become that of the next new keyword.
+func TestLettersWithoutName(t *testing.T) {
+	b := newBox(t)
+	b.append("one\n", 0, "first")
+	b.put("cur", "2.b:2,Sbd", "two\n")
+	b.sync()
+	before := b.Now()
+	names := func(uid uint32) string { return fmt.Sprint(b.keywords.namesOf(b.rec(uid).Keywords)) }
+	if got := names(2); got != "[]" {
+		t.Errorf("letters without a name are %s", got)
+	}
+	_, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Add, Keywords: []string{"second", "third"}})
+	must(t, err)
+	if one, two := names(1), names(2); one != "[first second third]" || two != "[unknown-1 unknown-3]" {
+		t.Errorf("keywords %s and %s", one, two)
+	}
+	if ch := b.Changes(before); len(ch.Changed) != 2 {
+		t.Errorf("changes %+v", ch)
+	}
+	text, err := os.ReadFile(filepath.Join(b.dir, keywordsName))
+	if want := "0 first\n1 unknown-1\n2 second\n3 unknown-3\n4 third\n"; err != nil || string(text) != want {
+		t.Errorf("%q, %v", text, err)
+	}
+	b.check()
+}
