@@ -240,14 +240,14 @@ func TestSetFlags(t *testing.T) {
 	if err != nil || len(ch) != 2 {
 		t.Fatal(ch, err)
 	}
-	want := []string{"1.a.h:2,Fab", "2.b.h:2,FSXab,tail"}
+	want := []string{"1.a.h:2,Fac", "2.b.h:2,FSXabc,tail"} // b is somebody's already
 	if got := b.names("cur"); !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
 	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Remove, Flags: Flagged, Keywords: []string{"ONE", "unknown"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.names("cur")[0]; got != "1.a.h:2,b" {
+	if got := b.names("cur")[0]; got != "1.a.h:2,c" {
 		t.Errorf("name %q", got)
 	}
 	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Replace, Flags: Seen}); err != nil {
