@@ -25,7 +25,9 @@ func (m *Mailbox) load() error {
 			}
 		}
 		if absent(err) {
-			m.log.Warn("a mailbox cannot be opened", "mailbox", m.box.path(), "cause", sub.name+" is not a directory")
+			if _, said := m.store.unopened.Swap(m.storage, true); !said {
+				m.log.Warn("a mailbox cannot be opened", "mailbox", m.box.path(), "cause", sub.name+" is not a directory")
+			}
 			return fmt.Errorf("%w: its %s is not a directory", ErrCannot, sub.name)
 		} else if err != nil {
 			return err
@@ -37,6 +39,7 @@ func (m *Mailbox) load() error {
 		}
 		*sub.id = inode{fi.dev, fi.ino}
 	}
+	m.store.unopened.Delete(m.storage)
 	m.saved = time.Now()
 	m.readOnly.Store(!m.box.writable())
 	m.cleanTmp()

@@ -1,10 +1,12 @@
 package maildir
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -625,10 +627,17 @@ func TestNoDirectory(t *testing.T) {
 	if err := errors.Join(os.Symlink("..", filepath.Join(b.dir, ".Loop", "cur")), os.WriteFile(filepath.Join(b.dir, ".File", "cur"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Loop", "File"} {
-		if _, err := b.store.Open(name); !errors.Is(err, ErrCannot) || strings.Contains(err.Error(), b.dir) {
-			t.Errorf("%s: %v", name, err) // clients are told the text, and are not to learn paths of the server
+	var log bytes.Buffer
+	b.store.log = slog.New(slog.NewTextHandler(&log, nil))
+	for range 3 {
+		for _, name := range []string{"Loop", "File"} {
+			if _, err := b.store.Open(name); !errors.Is(err, ErrCannot) || strings.Contains(err.Error(), b.dir) {
+				t.Errorf("%s: %v", name, err) // clients are told the text, and are not to learn paths of the server
+			}
 		}
+	}
+	if text := log.String(); strings.Count(text, "\n") != 2 {
+		t.Errorf("the log is not to be filled:\n%s", text)
 	}
 }
 

@@ -88,6 +88,7 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		s.mu.Lock()
 		if s.boxes[key] == m {
 			delete(s.boxes, key)
+			hub.remove(m) // who tries again is watched
 		}
 		s.mu.Unlock()
 		m.Release()

@@ -1,10 +1,13 @@
 package maildir
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +50,8 @@ func TestReadOnly(t *testing.T) {
 	for _, state := range []string{"", state, state} {
 		s, err := OpenStore(Options{Root: filepath.Join(dir, "Maildir"), State: state, Separator: '/', Create: true})
 		must(t, err)
+		var log bytes.Buffer
+		s.log = slog.New(slog.NewTextHandler(&log, nil))
 		m, err := s.Open("INBOX")
 		must(t, err)
 		b := &box{m, t, s, ""}
@@ -74,6 +79,14 @@ func TestReadOnly(t *testing.T) {
 			} else {
 				t.Log(err)
 			}
+		}
+		for range 2 { // what was given up is watched no more
+			if _, err := s.Open("New"); !errors.Is(err, ErrPermission) {
+				t.Errorf("once more: %v", err)
+			}
+		}
+		if text := log.String(); strings.Contains(text, "not watched") {
+			t.Error(text)
 		}
 		m.Release()
 		must(t, s.Close())

@@ -63,6 +63,8 @@ type Store struct {
 	cleaning atomic.Bool    // somebody removes a stale trash directory
 	cleaners sync.WaitGroup // which Close waits for
 
+	unopened sync.Map // storage names that the log says cannot be opened: they are tried again and again
+
 	mu    sync.Mutex // protects boxes, and refs and idle of the mailboxes in it
 	boxes openBoxes
 }
