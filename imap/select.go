@@ -95,7 +95,8 @@ func (s *session) unselect() {
 	s.state = authenticated
 }
 
-// cmdClose is CLOSE (RFC 9051 §6.4.1): expunge silently, then unselect.
+// cmdClose is CLOSE (RFC 9051 §6.4.1): expunge silently, then unselect. It names no HIGHESTMODSEQ: the client would not have been told of the
+// expunges up to there (RFC 7162 §3.2.8).
 func (s *session) cmdClose(c *command) error {
 	if err := wire.ParseNone(c.args); err != nil {
 		return err
@@ -103,9 +104,6 @@ func (s *session) cmdClose(c *command) error {
 	if !s.view.readOnly {
 		if err := s.expungeDeleted(s.view.uids); err != nil {
 			s.log.Warn("CLOSE could not expunge", "mailbox", s.view.box.Name(), "cause", err)
-		}
-		if s.qresync { // RFC 7162 §3.2.8
-			c.okCode = s.highestModSeq()
 		}
 	}
 	s.unselect()
