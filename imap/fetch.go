@@ -40,11 +40,11 @@ type fetchItem struct {
 
 // fetcher is a FETCH being run.
 type fetcher struct {
-	s             *session
-	box           *maildir.Mailbox
-	enc           *wire.Encoder
-	items         []fetchItem
-	flags, modSeq bool // asked for
+	s                  *session
+	box                *maildir.Mailbox
+	enc                *wire.Encoder
+	items              []fetchItem
+	uid, flags, modSeq bool // asked for
 
 	fill, meta, id, setSeen bool // any item needs it
 
@@ -160,6 +160,7 @@ func newItemFetcher(s *session, items []fetchItem) *fetcher {
 		f.meta = f.meta || it.meta
 		f.id = f.id || it.id
 		f.setSeen = f.setSeen || it.setSeen && !s.view.readOnly
+		f.uid = f.uid || it.name == "UID"
 		f.flags = f.flags || it.name == "FLAGS"
 		f.modSeq = f.modSeq || it.name == string(modSeqItem)
 	}
@@ -258,12 +259,21 @@ func (f *fetcher) message(m *fetchMessage) error {
 		f.s.writeFlags(m.rec)
 		first = false
 	}
-	if m.seenNow && f.s.condstore && !f.modSeq { // RFC 7162 §3.1.4.2
-		if !first {
-			f.enc.SP()
+	if m.seenNow && f.s.condstore { // RFC 7162 §3.2.4
+		if !f.uid && !f.s.uidOnly {
+			if !first {
+				f.enc.SP()
+			}
+			f.enc.Raw("UID ").Number(int64(m.rec.UID))
+			first = false
 		}
-		f.s.writeModSeq(m.rec)
-		first = false
+		if !f.modSeq {
+			if !first {
+				f.enc.SP()
+			}
+			f.s.writeModSeq(m.rec)
+			first = false
+		}
 	}
 	for i := range f.items {
 		if !first {

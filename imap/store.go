@@ -179,7 +179,7 @@ func (s *session) answerStore(c *command, silent bool, changed []maildir.Record,
 			continue
 		}
 		sep := ""
-		if c.isUID() && !s.uidOnly { // RFC 9051 §6.4.9
+		if (c.isUID() || s.condstore) && !s.uidOnly { // RFC 9051 §6.4.9, RFC 7162 §3.2.4
 			s.enc.Raw("UID ").Number(int64(rec.UID))
 			sep = " "
 		}
