@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"roost/imap/wire"
 	"roost/maildir"
 )
@@ -103,11 +105,13 @@ func (s *session) cmdStore(c *command) error {
 			return err
 		}
 	}
-	if len(modified) > 0 {
+	gone = gone && !req.Silent // RFC 2180 §4.2.1, §4.2.3
+	switch {
+	case len(modified) > 0 && gone: // RFC 7162 §3.1.3
+		return no(goimap.ResponseCode(s.modified(c, modified)), "Some messages were removed, and conditional STORE failed for some")
+	case len(modified) > 0:
 		c.okCode, c.okText = s.modified(c, modified), "Conditional STORE failed for some"
-		return nil
-	}
-	if gone && !req.Silent { // RFC 2180 §4.2.1, §4.2.3
+	case gone:
 		return errSomeGone
 	}
 	return nil
