@@ -150,7 +150,21 @@ func (s *session) cmdSetMetadata(c *command) error {
 	if errors.Is(err, maildir.ErrLimit) {
 		return errEntriesLimit
 	}
+	if err == nil && req.Name != "" {
+		s.annotatedChange(req.Name)
+	}
 	return err
+}
+
+// annotatedChange counts a change of annotations as one of the mailbox (RFC 7162 §3.2). Those are changed already: what fails here is only logged.
+func (s *session) annotatedChange(name string) {
+	box, err := s.openMailbox(name)
+	if err != nil {
+		s.log.Warn("cannot count a change of annotations", "mailbox", name, "cause", err)
+		return
+	}
+	box.Touch()
+	box.Release()
 }
 
 // annotateUse gives a mailbox the special use of an annotation, or takes it away. undo takes that back.

@@ -120,6 +120,13 @@ func (m *Mailbox) nextModSeq() ModSeq {
 	return m.now
 }
 
+// Touch gives the mailbox a later ModSeq, for what changed of it and is not of its messages. Any number of goroutines may call it.
+func (m *Mailbox) Touch() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nextModSeq()
+}
+
 // wake tells all waiters that there is something new. Called with mu held.
 func (m *Mailbox) wake() {
 	for c := range m.waiters {
