@@ -53,9 +53,8 @@ var fetchAtts = map[wire.FetchAtt]fetchItem{
 		f.enc.String(message.Preview(m.file, m.tree))
 		return nil
 	}},
-	// RFC 8514: when the message came into this mailbox. The file system knows it as the time of the last link or rename.
-	"SAVEDATE": {name: "SAVEDATE", prepare: (*fetcher).open, write: func(f *fetcher, m *fetchMessage) error {
-		f.date(m.file.ChangeTime())
+	"SAVEDATE": {name: "SAVEDATE", fill: true, write: func(f *fetcher, m *fetchMessage) error { // RFC 8514
+		f.date(time.Unix(f.box.SaveDate(m.rec), 0))
 		return nil
 	}},
 }

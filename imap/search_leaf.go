@@ -91,9 +91,11 @@ func (pl *plan) dateNode(key *wire.KeyDate) *node {
 	if key.Of == wire.DateInternal {
 		return pl.internalNode(name, func(t int64) bool { return compareDay(key.Cmp, t, start, end) })
 	}
-	return pl.add(name, leaf{from: levelStat, to: levelStat, test: func(p *probe) tri {
-		t, ok := p.savedAt()
-		return truth(ok && compareDay(key.Cmp, t.Unix(), start, end))
+	return pl.add(name, leaf{from: levelFill, to: levelFill, test: func(p *probe) tri {
+		if p.rec.Time == unknownTime && !p.fill() {
+			return unknown
+		}
+		return truth(compareDay(key.Cmp, p.box.SaveDate(p.rec), start, end))
 	}})
 }
 

@@ -24,7 +24,6 @@ const (
 	levelFill                // sizes and dates
 	levelIndex               // what the full-text index knows
 	levelCached              // parsed facts, when they are in the cache
-	levelStat                // SAVEDATE: the file's inode
 	levelStored              // texts that the full-text index keeps
 	levelParse               // parsed facts and header fields, whatever it takes
 	levelText                // the message's text

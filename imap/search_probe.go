@@ -3,7 +3,6 @@ package imap
 import (
 	"context"
 	"errors"
-	"time"
 
 	"roost/index"
 	"roost/maildir"
@@ -185,14 +184,6 @@ func (p *probe) readHeader(m *message.Meta) ([]byte, error) {
 		return nil, err
 	}
 	return message.Header(p.file, m.Message())
-}
-
-// savedAt is SAVEDATE.
-func (p *probe) savedAt() (time.Time, bool) {
-	if !p.ok(p.open()) {
-		return time.Time{}, false
-	}
-	return p.file.ChangeTime(), true
 }
 
 func (p *probe) open() (err error) {

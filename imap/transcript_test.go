@@ -336,7 +336,7 @@ func (ts *testServer) describe(b *strings.Builder, s *maildir.Store, name string
 		if err := m.Fill(&rec); err != nil {
 			ts.t.Fatal(err)
 		}
-		fmt.Fprintf(b, "  %d %05b size %d %d time %d", rec.UID, rec.Flags, rec.Size, rec.Wire, rec.Time)
+		fmt.Fprintf(b, "  %d %05b size %d %d time %d saved %d", rec.UID, rec.Flags, rec.Size, rec.Wire, rec.Time, m.SaveDate(&rec))
 		for slot, name := range names {
 			if name != "" && rec.Keywords.Has(slot) {
 				fmt.Fprintf(b, " %s", name)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -425,6 +426,9 @@ func (u *update) name(c *commit, taken map[string]bool) error {
 		}
 		if it.guid != "" && it.guid != it.fn.base {
 			it.extra = "G" + it.guid
+		}
+		if it.guid != "" && it.fn.base == it.base { // a copy, whose name says when the original was saved
+			it.extra = strings.TrimPrefix(it.extra+" "+saveDateKey(time.Now()), " ")
 		}
 		taken[it.fn.base] = true
 		it.in = 0

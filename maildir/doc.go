@@ -36,7 +36,7 @@
 //	open.go load.go thaw.go                                     opening, keeping warm, closing a mailbox
 //	moved.go                                                    a Maildir or mailbox that is replaced while it is open
 //	budget.go                                                   how much memory mailboxes take together
-//	mailbox.go meta.go api.go                                   what callers see of it
+//	mailbox.go meta.go savedate.go api.go                       what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did
 //	change.go deliver.go flush.go copy.go replace.go intent.go  changes

@@ -3,7 +3,6 @@ package maildir
 import (
 	"io"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,9 +27,6 @@ func (d *dir) openMessage(name string) (*MessageFile, error) {
 
 // Size is the octets it held when it was opened.
 func (f *MessageFile) Size() int64 { return f.info.size }
-
-// ChangeTime is when it was linked, renamed or otherwise changed last (ctime).
-func (f *MessageFile) ChangeTime() time.Time { return time.Unix(0, f.info.ctime) }
 
 // ReadAt is that of io.ReaderAt. Errors are those of the file system, or os.ErrClosed.
 func (f *MessageFile) ReadAt(p []byte, off int64) (n int, err error) {
