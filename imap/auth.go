@@ -30,9 +30,6 @@ func (s *session) cmdStartTLS(c *command) error {
 	if s.srv.opt.TLS == nil || s.tls != nil {
 		return bad("TLS is not available or already on")
 	}
-	if s.deflated {
-		return bad("TLS cannot begin inside of COMPRESS")
-	}
 	if s.rd.Buffered() > 0 {
 		s.log.Warn("dropping what was sent in plaintext behind STARTTLS")
 	}
@@ -131,15 +128,25 @@ func (s *session) cmdAuthenticate(c *command) error {
 	}
 }
 
-// cmdUnauthenticate is UNAUTHENTICATE (RFC 8437).
+// cmdUnauthenticate is UNAUTHENTICATE (RFC 8437). Of the connection TLS stays, nothing else.
 func (s *session) cmdUnauthenticate(c *command) error {
 	if err := wire.ParseNone(c.args); err != nil {
 		return err
 	}
+	if s.layer.active() && s.rd.Buffered() > 0 {
+		return errBehindEnd
+	}
 	s.logout()
 	s.rd.SetLimits(s.srv.opt.Limits.beforeLogin())
 	s.limitLogin()
-	return nil
+	if !s.layer.active() {
+		return nil
+	}
+	s.enc.Raw(c.tag).Raw(" OK Logged out, compression ends here").CRLF()
+	if err := s.endCompression(); err != nil {
+		return err
+	}
+	return errAnswered
 }
 
 // cmdLogout is LOGOUT (RFC 9051 §6.1.3).

@@ -29,7 +29,7 @@ var capabilityTable = []capability{
 	{"ID", "RFC 2971", everywhere},
 	{"ENABLE", "RFC 5161", everywhere},
 	{"LANGUAGE", "RFC 5255", everywhere},
-	{"STARTTLS", "RFC 9051", func(s *session) bool { return beforeLogin(s) && s.tls == nil && !s.deflated && s.srv.opt.TLS != nil }},
+	{"STARTTLS", "RFC 9051", func(s *session) bool { return beforeLogin(s) && s.tls == nil && s.srv.opt.TLS != nil }},
 	{"LOGINDISABLED", "RFC 9051", func(s *session) bool { return beforeLogin(s) && !s.passwordsAllowed() }},
 	{"IDLE", "RFC 2177", afterLogin},
 	{"NOTIFY", "RFC 5465", afterLogin},

@@ -56,6 +56,67 @@ func (ts *testServer) compressed() *testClient {
 	return tc
 }
 
+// UNAUTHENTICATE ends the stream in both directions (RFC 8437 §4.1), for a client that flushes and for one that closes its own, also when the
+// next command is in the same packet.
+func TestCompressionEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*flate.Writer) error{"flushed": (*flate.Writer).Flush, "closed": (*flate.Writer).Close} {
+		ts := newTestServer(t, nil)
+		tc := ts.login()
+		tc.ok("COMPRESS DEFLATE")
+		var packet bytes.Buffer
+		w, err := flate.NewWriter(&packet, flate.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, "x NOOP\r\n")
+		w.Flush()
+		io.WriteString(w, "y UNAUTHENTICATE\r\n")
+		if err := end(w); err != nil {
+			t.Fatal(err)
+		}
+		packet.WriteString("z LOGIN other secret\r\n")
+		tc.send(packet.String())
+		said, err := io.ReadAll(flate.NewReader(tc.r)) // the last block ends it
+		if err != nil || string(said) != "x OK NOOP completed\r\ny OK Logged out, compression ends here\r\n" {
+			t.Errorf("%s: %q, %v", name, said, err)
+		}
+		if l := tc.line(); !strings.HasPrefix(l, "z OK ") {
+			t.Errorf("%s: %q", name, l)
+		}
+		tc.ok("SELECT INBOX")
+	}
+	// Who goes on compressing in the same block is told, and not guessed at.
+	ts := newTestServer(t, nil)
+	tc := ts.compressed()
+	tc.send("y UNAUTHENTICATE\r\nz LOGIN other secret\r\n")
+	if l := tc.line(); l != "* BYE Compressed data behind UNAUTHENTICATE" {
+		t.Errorf("%q", l)
+	}
+}
+
+// Clients may begin and end compression as often as they like.
+func TestCompressionAgain(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, nil)
+	tc := ts.login()
+	for range 50 {
+		tc.ok("COMPRESS DEFLATE")
+		tc.upgrade(newDeflateConn(tc.c))
+		tc.ok("UNAUTHENTICATE")
+		tc.upgrade(tc.c.(*deflateConn).Conn)
+		tc.ok("LOGIN user secret")
+	}
+	// What is sent before the answer would be read as it is.
+	tc.send("x COMPRESS DEFLATE\r\ny NOOP\r\n")
+	if l := tc.line(); !strings.HasPrefix(l, "x BAD ") {
+		t.Errorf("%q", l)
+	}
+	if l := tc.line(); !strings.HasPrefix(l, "y OK ") {
+		t.Errorf("%q", l)
+	}
+}
+
 // FuzzDeflater: what is written in pieces is what a client reads, and each piece can be read before the next is written.
 func FuzzDeflater(f *testing.F) {
 	f.Add([]byte("* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 8)\r\n"), uint16(19))
@@ -71,7 +132,7 @@ func FuzzDeflater(f *testing.F) {
 	f.Add(append(bytes.Repeat([]byte("* OK\r\n"), 100), noise[:300]...), uint16(7))
 	f.Fuzz(func(t *testing.T, text []byte, size uint16) {
 		var wire bytes.Buffer
-		d := &deflater{w: &wire}
+		d := &deflater{w: &wire, ended: new(bool)}
 		r := flate.NewReader(&wire)
 		step := int(size) + 1
 		for n := 0; n < len(text); n += step {

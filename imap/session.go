@@ -59,15 +59,15 @@ type session struct {
 	uidOnly   bool         // ENABLE UIDONLY
 	notify    *notifier    // nil before NOTIFY
 	annotated metadataNews
-	utf8      bool      // ENABLE UTF8=ACCEPT
-	saved     []uint32  // "$" (RFC 5182): UIDs ascending
-	fetched   fetchMemo // section_stream.go
-	mistakes  int       // bad commands before login
-	named     bool      // what the client says of itself is in the log
-	deflated  bool      // COMPRESS=DEFLATE, until the end of the connection
-	ending    bool      // after this command the connection is closed
-	lastAlive time.Time // when keepalive looked at the connection last
-	progress  progress  // of the running command
+	utf8      bool         // ENABLE UTF8=ACCEPT
+	saved     []uint32     // "$" (RFC 5182): UIDs ascending
+	fetched   fetchMemo    // section_stream.go
+	mistakes  int          // bad commands before login
+	named     bool         // what the client says of itself is in the log
+	layer     *compression // nil: there was no COMPRESS below the reader yet
+	ending    bool         // after this command the connection is closed
+	lastAlive time.Time    // when keepalive looked at the connection last
+	progress  progress     // of the running command
 
 	stranger *list.Element // of Server.strangers, nil once logged in; protected by Server.mu
 }
@@ -261,7 +261,7 @@ func (s *session) startTLS() error {
 	if err := t.HandshakeContext(s.srv.ctx); err != nil {
 		return err
 	}
-	s.tls = t
+	s.tls, s.layer = t, nil
 	s.rd.Reset(t)
 	s.enc.Reset(t)
 	return nil

@@ -485,6 +485,11 @@ var actions = map[string]func(p *player, args []string){
 		tc := p.client(strings.Join(args, ""), true)
 		tc.upgrade(newDeflateConn(tc.c))
 	},
+	// @plain [client]: the client compresses no more.
+	"plain": func(p *player, args []string) {
+		tc := p.client(strings.Join(args, ""), true)
+		tc.upgrade(tc.c.(*deflateConn).Conn)
+	},
 	// @mailbox name: a mailbox is made.
 	"mailbox": func(p *player, args []string) {
 		if err := p.server().store.Create(args[0]); err != nil {

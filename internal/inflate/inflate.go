@@ -5,6 +5,8 @@
 // the ten bits of an empty block are still with the sender. compress/flate waits for ten bits behind the end of a block before it decodes the end
 // itself, and so does klauspost/compress with WithPartialBlock: the command would come with the client's next one, which never comes.
 //
+// A stream may also end where something else follows on the same connection (Reader.End), which RFC 8437 wants.
+//
 // A Reader takes about 36 KiB, of which 32 KiB are the window that the format demands.
 package inflate
 

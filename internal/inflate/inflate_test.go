@@ -86,6 +86,71 @@ func TestFlushes(t *testing.T) {
 	}
 }
 
+// Behind whatever zlib flushed, and behind what ends a stream, what comes next is not of the stream any more; and what is, is too much.
+func TestEnd(t *testing.T) {
+	const plain = "a LOGIN user secret\r\n"
+	for _, s := range zlibStreams(t) {
+		for i := range s.texts {
+			for what, last := range map[string]string{"": "", " finished": "\x03\x00", " closed": "\x01\x00\x00\xff\xff", " flushed again": "\x00\x00\x00\xff\xff"} {
+				if what != "" && !strings.HasSuffix(s.sent[i], "\x00\x00\xff\xff") {
+					continue // behind a partial flush there are bits left
+				}
+				src := bufio.NewReader(iotest.OneByteReader(strings.NewReader(strings.Join(s.sent[:i+1], "") + last + plain)))
+				d := NewReader(src)
+				if _, err := io.CopyN(io.Discard, d, int64(len(strings.Join(s.texts[:i+1], "")))); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.End(); err != nil {
+					t.Fatalf("%s%s, piece %d: %v", s.name, what, i, err)
+				}
+				if got, _ := io.ReadAll(src); string(got) != plain {
+					t.Fatalf("%s%s, piece %d: left %q", s.name, what, i, got)
+				}
+				if _, err := d.Read(make([]byte, 1)); err == nil {
+					t.Fatal("read behind the end")
+				}
+			}
+			if len(s.texts[i]) < 2 {
+				continue // all of the block before has been read, and how this one begins could be anything
+			}
+			d := NewReader(bufio.NewReader(strings.NewReader(strings.Join(s.sent[:i+1], ""))))
+			io.CopyN(io.Discard, d, int64(len(strings.Join(s.texts[:i+1], ""))-1))
+			if err := d.End(); err != ErrCorrupt {
+				t.Errorf("%s, piece %d: an octet more: %v", s.name, i, err)
+			}
+		}
+	}
+	// A last block with data, by every level of compress/flate, and a stream that breaks off.
+	for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
+		var wire bytes.Buffer
+		w, err := flate.NewWriter(&wire, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, "x UNAUTHENTICATE\r\n")
+		w.Close()
+		whole := wire.Len()
+		wire.WriteString(plain)
+		for cut := whole; cut >= whole-3; cut-- {
+			octets := wire.String()
+			if cut < whole {
+				octets = octets[:cut]
+			}
+			src := bufio.NewReader(strings.NewReader(octets))
+			d := NewReader(src)
+			if _, err := io.CopyN(io.Discard, d, int64(len("x UNAUTHENTICATE\r\n"))); err != nil {
+				break // cut too early
+			}
+			if err := d.End(); err != nil {
+				t.Fatalf("level %d: %v", level, err)
+			}
+			if got, _ := io.ReadAll(src); cut == whole && string(got) != plain || cut < whole && len(got) > 0 {
+				t.Fatalf("level %d: left %q", level, got)
+			}
+		}
+	}
+}
+
 // inflate decompresses by the source and reads of size.
 func inflate(in io.Reader, size int) ([]byte, error) {
 	d := NewReader(bufio.NewReader(in))
