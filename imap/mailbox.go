@@ -10,10 +10,11 @@ import (
 	"roost/maildir"
 )
 
-// creatableUses are the attributes that CREATE … USE may give (RFC 6154 §2, §3; RFC 8457). \All and \Flagged are views of other
-// mailboxes, which we have not.
+// creatableUses are the attributes that CREATE … USE may give (RFC 6154 §2, §3; RFC 8457; RFC 9979, where clients look after what is in the mailbox).
+// \All and \Flagged are views of other mailboxes, which we have not.
 var creatableUses = map[string]string{
 	`\archive`: `\Archive`, `\drafts`: `\Drafts`, `\junk`: `\Junk`, `\sent`: `\Sent`, `\trash`: `\Trash`, `\important`: `\Important`,
+	`\memos`: `\Memos`, `\scheduled`: `\Scheduled`, `\snoozed`: `\Snoozed`,
 }
 
 var errUseAttr = no("USEATTR", "Special use is not supported or given to another mailbox")

@@ -160,7 +160,8 @@ func (k *checker) mail() {
 		}
 		names[f.Name] = true
 		k.oneOf(at+".auto", f.Auto, "no", "create", "subscribe")
-		k.oneOf(at+".special_use", f.SpecialUse, "", `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`)
+		k.oneOf(at+".special_use", f.SpecialUse, "", `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`,
+			`\Memos`, `\Scheduled`, `\Snoozed`)
 		if f.SpecialUse != "" && uses[f.SpecialUse] && f.Auto != "no" {
 			k.problem(at+".special_use", "two folders are %s; mail programs would pick one at random", f.SpecialUse)
 		}
