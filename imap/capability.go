@@ -143,7 +143,7 @@ func (s *session) cmdEnable(c *command) error {
 	}
 	var on []string
 	for _, name := range req.Caps {
-		if !s.has(name) {
+		if !s.has(name) || slices.ContainsFunc(on, func(done string) bool { return strings.EqualFold(done, name) }) {
 			continue
 		}
 		switch name {

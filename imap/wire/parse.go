@@ -198,11 +198,11 @@ func ParseStore(d *Decoder) (*Store, error) {
 		return nil, d.Err()
 	}
 	if d.peek() == '(' {
-		c.UnchangedSince = new(uint64)
 		if !d.ExpectList1(func() bool {
-			if !d.Keyword("UNCHANGEDSINCE") {
+			if !d.Keyword("UNCHANGEDSINCE") || c.UnchangedSince != nil { // there may be one (RFC 7162 §7)
 				return d.Fail("unknown STORE modifier")
 			}
+			c.UnchangedSince = new(uint64)
 			return d.ExpectSP() && d.ExpectModSeq(c.UnchangedSince)
 		}) || !d.ExpectSP() {
 			return nil, d.Err()
