@@ -67,8 +67,8 @@ var sortKeys = map[wire.SortKey]sortKey{
 		return v, ok
 	}},
 	wire.SortSubject: {true, func(_ *probe, e *message.Envelope) (sortValue, bool) {
-		base, _ := baseSubject(message.DecodeText(e.Subject))
-		return sortText(base), true
+		base, _ := sortSubject(e)
+		return base, true
 	}},
 	wire.SortRelevancy: {false, func(p *probe, _ *message.Envelope) (sortValue, bool) {
 		return sortValue{num: -int64(math.Float32bits(p.pl.relevance[p.rec.UID]))}, true // of scores, none negative, the highest first (RFC 6203 §6)
@@ -89,7 +89,10 @@ func addressKey(mailbox func(*message.Envelope) []byte) func(*probe, *message.En
 func displayKey(address func(*message.Envelope) *message.Address) func(*probe, *message.Envelope) (sortValue, bool) {
 	return func(_ *probe, e *message.Envelope) (sortValue, bool) {
 		a := address(e)
-		text := message.DecodeText(a.Name)
+		text, ok := message.CollatedText(a.Name)
+		if !ok {
+			return undecoded(text), true
+		}
 		if text == "" {
 			text = string(a.Mailbox)
 			if a.Mailbox != nil && a.Host != nil {
@@ -102,12 +105,32 @@ func displayKey(address func(*message.Envelope) *message.Address) func(*probe, *
 
 // sortText is the value of a text.
 func sortText(s string) sortValue {
-	key := index.Collate(s)
+	return sortValue{text: boundedText(index.Collate(s))}
+}
+
+// boundedText keeps what is held of a text.
+func boundedText(key string) string {
 	if len(key) > maxSortText {
 		sum := sha256.Sum256([]byte(key))
 		key = key[:maxSortText-len(sum)] + string(sum[:])
 	}
-	return sortValue{text: strings.Clone(key)} // s may be part of something longer
+	return strings.Clone(key) // it may be part of something longer
+}
+
+// undecoded is the value of a text that could not be decoded, given by its octets, which are compared as they are and stand behind all other texts
+// (RFC 5255 §4.6).
+func undecoded(octets string) sortValue {
+	return sortValue{num: 1, text: boundedText(octets)}
+}
+
+// sortSubject is the value of the base subject, and whether it is that of a reply or forward.
+func sortSubject(e *message.Envelope) (v sortValue, reply bool) {
+	text, ok := message.CollatedText(e.Subject)
+	base, reply := baseSubject(text)
+	if !ok {
+		return undecoded(base), reply
+	}
+	return sortText(base), reply
 }
 
 // internalDate is INTERNALDATE in seconds since the epoch.

@@ -98,8 +98,11 @@ func (p *probe) threadMessage(algorithm threadAlgorithm) (m threadMessage, ok bo
 	}
 	m.uid = p.rec.UID
 	if algorithm.subjects {
-		base, reply := baseSubject(message.DecodeText(e.Subject))
-		m.subject, m.reply = sortText(base).text, reply
+		base, reply := sortSubject(&e)
+		m.subject, m.reply = base.text, reply
+		if base.num != 0 && base.text != "" {
+			m.subject = "\xff" + base.text // no text that could be decoded is the same
+		}
 	}
 	if !algorithm.references {
 		return m, true

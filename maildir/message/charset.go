@@ -25,14 +25,15 @@ func charsetDecoder(name string) transform.Transformer {
 	if own, ok := ownCharsets[name]; ok {
 		return own()
 	}
-	switch name {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
-		return lenientUTF8{}
-	}
-	if len(name) > maxCharsetName {
+	if name == "" || declaredUTF8(name) || len(name) > maxCharsetName {
 		return lenientUTF8{}
 	}
 	return nil
+}
+
+// declaredUTF8 tells whether a charset is UTF-8 or part of it.
+func declaredUTF8(name string) bool {
+	return name == "utf-8" || name == "utf8" || name == "us-ascii" || name == "ascii"
 }
 
 // utf8Reader converts r to UTF-8. An unknown charset is read as if nothing were said.
@@ -66,6 +67,20 @@ func appendUTF8(dst []byte, name string, b []byte) []byte {
 		dst, _, _ = transform.Append(t, dst, b)
 		return dst
 	}
+}
+
+// convertible tells whether b is in a charset that is known and only has octets that this allows.
+func convertible(name string, b []byte) bool {
+	name = lowerASCII(strings.TrimSpace(name))
+	switch charsetDecoder(name).(type) {
+	case lenientUTF8:
+		return declaredUTF8(name) && validPrefix(b) == len(b)
+	case nil:
+		if _, err := charset.Reader(name, bytes.NewReader(nil)); err != nil {
+			return false
+		}
+	}
+	return !bytes.ContainsRune(appendUTF8(nil, name, b), utf8.RuneError) // what they put in the place of what they cannot read
 }
 
 // appendLenient appends what lenientUTF8 makes of b.

@@ -150,3 +150,20 @@ func (r *envelopeReader) literal() []byte {
 
 // DecodeText decodes text of a header field that ENVELOPE shows: encoded words (RFC 2047) and raw 8-bit as FieldValue does.
 func DecodeText(b []byte) string { return string(appendText(nil, b)) }
+
+// CollatedText is DecodeText for who puts texts in order (RFC 5255 §4.6): if an encoded word is in a charset that is not known, or is not what
+// its charset allows, the text is the octets of all words as they are without their encoding, and ok is false.
+func CollatedText(b []byte) (text string, ok bool) {
+	if !bytes.Contains(b, wordStart) {
+		return DecodeText(b), true
+	}
+	ok = true
+	text = string(appendTextBy(nil, b, func(dst []byte, charset string, b []byte) []byte {
+		ok = ok && convertible(charset, b)
+		return appendUTF8(dst, charset, b)
+	}))
+	if !ok {
+		text = string(appendTextBy(nil, b, func(dst []byte, _ string, b []byte) []byte { return append(dst, b...) }))
+	}
+	return text, ok
+}

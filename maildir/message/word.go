@@ -12,12 +12,18 @@ func FieldValue(raw []byte) string { return string(AppendFieldValue(nil, raw)) }
 func AppendFieldValue(dst, raw []byte) []byte { return appendText(dst, fieldBody(raw)) }
 
 // appendText appends an unstructured field body, unfolded and decoded.
-func appendText(dst, body []byte) []byte {
+func appendText(dst, body []byte) []byte { return appendTextBy(dst, body, appendUTF8) }
+
+// appendTextBy is appendText with the way in which octets of a charset are appended.
+func appendTextBy(dst, body []byte, convert converter) []byte {
 	if body = trimSpace(body); bytes.IndexByte(body, '\n') >= 0 {
 		body = unfold(nil, body)
 	}
-	return appendWords(dst, body)
+	return appendWordsBy(dst, body, convert)
 }
+
+// converter appends octets in a charset.
+type converter func(dst []byte, charset string, b []byte) []byte
 
 // word is an encoded word: =?charset*language?encoding?text?=
 type word struct {
@@ -28,13 +34,16 @@ type word struct {
 // appendWords appends b with its encoded words decoded. They are found anywhere, also in quoted strings and inside of other text, as mail
 // programs send and show them. White space between two of them goes (RFC 2047 §6.2), and a character may be cut in two by them. What only
 // looks like one stays. One pass: nothing that was looked at in vain is looked at again.
-func appendWords(dst, b []byte) []byte {
+func appendWords(dst, b []byte) []byte { return appendWordsBy(dst, b, appendUTF8) }
+
+// appendWordsBy is appendWords with the way in which octets of a charset are appended.
+func appendWordsBy(dst, b []byte, convert converter) []byte {
 	var (
 		charset []byte // of pending
 		pending []byte // octets of words not converted yet
 		flush   = func() {
 			if len(pending) > 0 {
-				dst = appendUTF8(dst, string(charset), pending)
+				dst = convert(dst, string(charset), pending)
 				pending = pending[:0]
 			}
 		}
