@@ -46,12 +46,20 @@ func (s *session) cmdESearch(c *command) error {
 	if req == nil {
 		return err
 	}
+	o := searchReturn(req.Return, true)
+	if err = s.esearch(c, req, o, err); err != nil && o.Save && !isBad(err) {
+		s.saved = nil // RFC 5182 §2.1
+	}
+	return err
+}
+
+// esearch is an ESEARCH whose parsing ended with err.
+func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err error) error {
 	if err == nil {
 		if err := s.expandFilters(&req.Search); err != nil { // there may be "$" in them
 			return err
 		}
 	}
-	o := searchReturn(req.Return, true)
 	only := !slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind != wire.FilterSelected })
 	switch {
 	case s.view == nil && (len(req.Sources) == 0 || slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind == wire.FilterSelected })):
