@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // CONTEXT=SEARCH and CONTEXT=SORT (RFC 5267 §4): searches whose results the client keeps, and is told how they change, together with the EXISTS,
-// FETCH and EXPUNGE that tell why (sync.go). CONTEXT itself is a hint and changes nothing here (§4.2). What only time changes, as with
-// YOUNGER, is noticed when the message changes otherwise.
+// FETCH and EXPUNGE that tell why (sync.go). CONTEXT itself is a hint and changes nothing here (§4.2). What only time
+// changes, as with YOUNGER, is in context_age.go.
 
 const (
 	// maxContexts bounds the searches that a session follows.
@@ -30,7 +31,9 @@ type searchContext struct {
 	named   bool           // updates name the mailbox, as all that ESEARCH answers does (RFC 7377 §2.1)
 	key     wire.SearchKey // with the messages in place of sequence numbers and "$"
 	by      []wire.SortCriterion
-	results sorted // as the client knows them; of a SEARCH, which has no criteria, without values
+	results sorted    // as the client knows them; of a SEARCH, which has no criteria, without values
+	ages    []int64   // in the key, in seconds
+	aged    time.Time // when it was looked at for what time changes
 }
 
 var errTagReuse = bad("Tag reuse")
@@ -61,7 +64,10 @@ func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by [
 	}
 	results.uids = slices.Clone(results.uids) // perhaps the view's
 	named := c.name == "ESEARCH"
-	v.contexts = append(v.contexts, &searchContext{c.tag, c.isUID() || named, fetch, named, freeze(key, v, s.saved), by, results})
+	v.contexts = append(v.contexts, &searchContext{
+		tag: c.tag, uid: c.isUID() || named, fetch: fetch, named: named, key: freeze(key, v, s.saved), by: by, results: results,
+		ages: agesIn(key, nil), aged: time.Now(),
+	})
 }
 
 func (s *session) writeNoUpdate(tag, why string) {
@@ -145,16 +151,21 @@ func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []u
 		}
 	}
 	for _, x := range slices.Clone(v.contexts) {
-		err := s.updateContext(x, uids, old, news)
-		if s.isConnError(err) {
+		if err := s.lost(x, s.updateContext(x, uids, old, news)); err != nil {
 			return err
 		}
-		if err != nil { // from here on the client would believe something wrong
-			s.writeNoUpdate(x.tag, "Some messages could not be read")
-			i := v.followed(x.tag)
-			v.contexts = slices.Delete(v.contexts, i, i+1)
-		}
 	}
+	return nil
+}
+
+// lost ends a search that could not be followed: from here on the client would believe something wrong. It returns errors of the connection.
+func (s *session) lost(x *searchContext, err error) error {
+	if err == nil || s.isConnError(err) {
+		return err
+	}
+	s.writeNoUpdate(x.tag, "Some messages could not be read")
+	i := s.view.followed(x.tag)
+	s.view.contexts = slices.Delete(s.view.contexts, i, i+1)
 	return nil
 }
 

@@ -55,7 +55,7 @@
 //	search*.go     SEARCH, and what SORT and THREAD share with it
 //	sort.go        SORT; subject.go: base subjects
 //	thread*.go     THREAD
-//	context.go     searches whose results the client follows
+//	context.go     searches whose results the client follows; context_age.go: what time changes in them
 //	uidbatches.go  UIDBATCHES
 //	multisearch.go ESEARCH in many mailboxes; filters.go: searches that are kept by name
 //	catenate.go    messages made of others (CATENATE); url.go: messages that URLs name; urlauth.go: URLAUTH

@@ -51,10 +51,10 @@ func (s *session) cmdIdle(c *command) error {
 	return s.sync(false, true)
 }
 
-// await sends what is buffered and waits for input; meanwhile it calls news for every value of wake and sends what that wrote. An error
-// ends the session.
+// await sends what is buffered and waits for input; meanwhile it calls news for every value of wake, looks after what time changes,
+// and sends what that wrote. An error ends the session.
 //
-// Three things are waited for at once: input, news, the end. A helper goroutine peeks at the input and touches nothing else, and nobody
+// Input, news, time and the end are waited for at once. A helper goroutine peeks at the input and touches nothing else, and nobody
 // reads before it is done.
 func (s *session) await(wake <-chan struct{}, news func() error) error {
 	if err := s.enc.Flush(); err != nil {
@@ -67,7 +67,14 @@ func (s *session) await(wake <-chan struct{}, news func() error) error {
 		<-input
 		return err
 	}
+	var aging <-chan time.Time
+	if s.view != nil && s.view.ages() && s.viewEvents().messages {
+		ticker := time.NewTicker(s.srv.opt.aging)
+		defer ticker.Stop()
+		aging = ticker.C
+	}
 	for {
+		var err error
 		select {
 		case err := <-input:
 			if err != nil {
@@ -75,15 +82,17 @@ func (s *session) await(wake <-chan struct{}, news func() error) error {
 			}
 			return err
 		case <-wake:
-			err := news()
-			if err == nil {
-				err = s.enc.Flush()
-			}
-			if err != nil {
-				return abandon(err)
-			}
+			err = news()
+		case <-aging:
+			err = s.contextsAged()
 		case <-s.srv.ctx.Done():
-			return abandon(s.srv.ctx.Err())
+			err = s.srv.ctx.Err()
+		}
+		if err == nil {
+			err = s.enc.Flush()
+		}
+		if err != nil {
+			return abandon(err)
 		}
 	}
 }

@@ -124,6 +124,7 @@ type Options struct {
 	Log            *slog.Logger
 
 	progress time.Duration // between notices of progress; tests are in more of a hurry
+	aging    time.Duration // between looks at what time changes in searches that are followed; likewise
 }
 
 // Server accepts connections. Safe for concurrent use.
@@ -156,6 +157,9 @@ func NewServer(opt Options) *Server {
 	opt.Limits = opt.Limits.withDefaults()
 	if opt.progress == 0 {
 		opt.progress = progressEvery
+	}
+	if opt.aging == 0 {
+		opt.aging = agingEvery
 	}
 	if opt.Hostname == "" {
 		opt.Hostname = "localhost"

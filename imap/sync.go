@@ -47,6 +47,9 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if !ev.messages {
 		return nil
 	}
+	if err := s.contextsAged(); err != nil {
+		return err
+	}
 	// One question for both positions: of two, the second would know of expunges of messages that the first called new.
 	since := v.seen
 	if expunge || s.qresync {

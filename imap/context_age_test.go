@@ -1,0 +1,57 @@
+package imap
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestContextAge: what time changes in a followed search is told, in IDLE, with NOTIFY, and by commands.
+func TestContextAge(t *testing.T) {
+	for _, how := range []string{"NOOP", "IDLE", "NOTIFY"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			ts := newTestServer(t, func(o *Options) { o.aging = 10 * time.Millisecond })
+			ts.deliver("", "cur", ":2,S", "Subject: old\n\n") // of 2024
+			ts.deliver("", "cur", ":2,", "Subject: old\n\n")
+			tc := ts.login()
+			tc.ok("SELECT INBOX")
+			tc.ok("APPEND INBOX {14+}\r\nSubject: new\r\n")
+			tc.send("y1 UID SEARCH RETURN (UPDATE COUNT) YOUNGER 5\r\n" +
+				"y2 SORT RETURN (UPDATE COUNT) (ARRIVAL) UTF-8 UNSEEN OR OLDER 6 FROM nobody\r\n")
+			switch how {
+			case "IDLE":
+				tc.send("i IDLE\r\n")
+			case "NOTIFY":
+				tc.send("n NOTIFY SET (selected (MessageNew MessageExpunge))\r\n")
+			}
+			want := []string{
+				`* ESEARCH (TAG "y1") UID COUNT 1`, `* ESEARCH (TAG "y2") COUNT 1`,
+				`* ESEARCH (TAG "y1") UID REMOVEFROM (0 3)`, `* ESEARCH (TAG "y2") ADDTO (2 3)`,
+			}
+			for end := time.Now().Add(60 * time.Second); len(want) > 0; {
+				if time.Now().After(end) {
+					t.Fatalf("not told: %q", want)
+				}
+				if how == "NOOP" {
+					tc.send("n NOOP\r\n")
+				}
+				switch l := tc.line(); {
+				case l == want[0]:
+					want = want[1:]
+				case strings.Contains(l, "ESEARCH"):
+					t.Fatalf("%s, want %s", l, want[0])
+				}
+			}
+			if how == "IDLE" {
+				tc.send("DONE\r\n")
+			}
+			tc.send("end NOOP\r\n")
+			for l := tc.line(); !strings.HasPrefix(l, "end "); l = tc.line() {
+				if strings.Contains(l, "ESEARCH") {
+					t.Error(l)
+				}
+			}
+		})
+	}
+}
