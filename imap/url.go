@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"path"
 	"strings"
 
 	"roost/imap/wire"
@@ -27,20 +28,23 @@ func (s *session) ownURL(u *wire.URL) bool {
 	if u.Network && (!s.ownHost(u.Host) || u.User != "" && u.User != s.user.Name) {
 		return false
 	}
-	if !u.Relative {
+	if u.Network {
 		return true
 	}
-	if s.view == nil {
-		return false
-	}
-	// RFC 3986 §5.2.3: what is relative takes the place of what is behind the last slash of the base, which is the selected mailbox.
-	base := s.view.box.Name()
-	if u.Mailbox != "" {
+	if u.Relative {
+		if s.view == nil {
+			return false
+		}
+		base := s.view.box.Name()
+		if u.Mailbox == "" {
+			u.Mailbox = base
+			return true
+		}
+		// RFC 3986 §5.2.3: what is relative takes the place of what is behind the last slash of the base, which is the selected mailbox.
 		u.Mailbox = base[:strings.LastIndexByte(base, '/')+1] + u.Mailbox
-	} else {
-		u.Mailbox = base
 	}
-	return true
+	u.Mailbox = path.Clean("/" + u.Mailbox)[1:] // §5.2.4: dots are where they lead to
+	return u.Mailbox != ""
 }
 
 // ownHost tells whether a host of a URL is this server, as far as we know under which names clients find it.
