@@ -32,6 +32,8 @@ type searchContext struct {
 	key     wire.SearchKey // with the messages in place of sequence numbers and "$"
 	by      []wire.SortCriterion
 	results sorted    // as the client knows them; of a SEARCH, which has no criteria, without values
+	star    bool      // "*" is among the UIDs of the key
+	latest  uint32    // what that was when it was looked at last
 	ages    []int64   // in the key, in seconds
 	aged    time.Time // when it was looked at for what time changes
 }
@@ -66,7 +68,7 @@ func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by [
 	named := c.name == "ESEARCH"
 	v.contexts = append(v.contexts, &searchContext{
 		tag: c.tag, uid: c.isUID() || named, fetch: fetch, named: named, key: freeze(key, v, s.saved), by: by, results: results,
-		ages: agesIn(key, nil), aged: time.Now(),
+		star: starIn(key), latest: last(v.uids), ages: agesIn(key, nil), aged: time.Now(),
 	})
 }
 
@@ -141,7 +143,7 @@ func (s *session) contextsExpunged(gone []uint32) {
 // them that others put here.
 func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []uint32) error {
 	v := s.view
-	if len(v.contexts) == 0 || len(changed) == 0 {
+	if len(v.contexts) == 0 {
 		return nil
 	}
 	uids := make([]uint32, 0, len(changed))
@@ -151,11 +153,46 @@ func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []u
 		}
 	}
 	for _, x := range slices.Clone(v.contexts) {
-		if err := s.lost(x, s.updateContext(x, uids, old, news)); err != nil {
+		look, known := uids, old
+		if now := last(v.uids); x.star && now != x.latest { // for the one it was and the one it is everything may be different
+			look, known = v.with(uids, x.latest, now), 0
+			x.latest = now
+		}
+		if len(look) == 0 {
+			continue
+		}
+		if err := s.lost(x, s.updateContext(x, look, known, news)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// with adds messages of the view, if they still are there, to others, ascending.
+func (v *view) with(uids []uint32, more ...uint32) []uint32 {
+	for _, uid := range more {
+		if i, ok := slices.BinarySearch(uids, uid); !ok && v.seq(uid) != 0 {
+			uids = slices.Insert(slices.Clone(uids), i, uid)
+		}
+	}
+	return uids
+}
+
+// starIn tells whether "*" is among the UIDs in a search. The parser bounds the depth.
+func starIn(key wire.SearchKey) bool {
+	switch key := key.(type) {
+	case *wire.KeyNot:
+		return starIn(key.Key)
+	case *wire.KeyFuzzy:
+		return starIn(key.Key)
+	case *wire.KeyOr:
+		return starIn(key.A) || starIn(key.B)
+	case *wire.KeyAnd:
+		return slices.ContainsFunc(key.Keys, starIn)
+	case *wire.KeySet:
+		return key.UID && slices.ContainsFunc(key.Set.Ranges, func(r wire.Range) bool { return r.First == wire.Star || r.Last == wire.Star })
+	}
+	return false
 }
 
 // lost ends a search that could not be followed: from here on the client would believe something wrong. It returns errors of the connection.
