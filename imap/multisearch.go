@@ -82,7 +82,8 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for i, name := range names {
+		s.progress.upTo = percent * (i + 1) / len(names)
 		if err := s.searchMailbox(c, name, req, o, news); err != nil {
 			return err
 		}

@@ -85,6 +85,51 @@ func TestProgressReading(t *testing.T) {
 	}
 }
 
+// TestProgressMailboxes: of several mailboxes that are searched each is a part of the way. The second waits for another program.
+func TestProgressMailboxes(t *testing.T) {
+	ts := newTestServer(t, hurried)
+	tc := ts.login()
+	tc.ok("CREATE Second")
+	for i := range 2 * scanChunkFile {
+		ts.deliver("", "cur", ":2,", fmt.Sprintf("Subject: %d\n\nwords\n", i))
+	}
+	tc.ok("STATUS INBOX (MESSAGES)")
+	ts.deliver("Second", "new", "", "Subject: x\n\nwords\n")
+	lock := filepath.Join(ts.root, ".Second", "dovecot-uidlist.lock")
+	if err := os.WriteFile(lock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(ts.srv.tokens) {
+		ts.srv.tokens <- struct{}{}
+	}
+	tc.send("a1 ESEARCH IN (mailboxes (INBOX Second)) BODY words\r\n")
+	answered := 0
+	for heard := 0; answered < 2; {
+		l := tc.line()
+		var done, goal int
+		switch _, err := fmt.Sscanf(l, `* OK [INPROGRESS ("a1" %d %d)]`, &done, &goal); {
+		case err == nil && (goal != percent || done > (answered+1)*percent/2):
+			t.Fatal(l)
+		case err == nil:
+			if heard++; heard == 3 {
+				for range cap(ts.srv.tokens) {
+					<-ts.srv.tokens
+				}
+			} else if answered == 1 && heard > 30 {
+				os.Remove(lock)
+			}
+		case strings.HasPrefix(l, "* ESEARCH"):
+			answered++
+			heard = max(heard, 3)
+		default:
+			t.Fatal(l)
+		}
+	}
+	if l := tc.line(); !strings.HasPrefix(l, "a1 OK") {
+		t.Error(l)
+	}
+}
+
 // TestProgressWaiting has another program hold the lock of the mailbox.
 func TestProgressWaiting(t *testing.T) {
 	ts := newTestServer(t, hurried)
