@@ -19,7 +19,9 @@ import (
 const (
 	// maxContexts bounds the searches that a session follows.
 	maxContexts = 16
-	// maxSortedResults bounds what is held of messages to keep SORTs of a session in order; SEARCH needs four octets for a result.
+	// maxResults bounds the results of all of them, at four octets each. One search is followed whatever it finds (§4.3.1).
+	maxResults = 2_000_000
+	// maxSortedResults bounds what is held of messages to keep SORTs of a session in order.
 	maxSortedResults = 100_000
 )
 
@@ -47,20 +49,21 @@ func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by [
 		s.writeNoUpdate(c.tag, "Not all messages were searched")
 		return
 	}
-	held := 0
+	held, inOrder := len(results.uids), 0
 	if by != nil {
-		held = len(results.uids)
-		for _, x := range v.contexts {
-			if x.by != nil {
-				held += len(x.results.uids)
-			}
+		inOrder = len(results.uids)
+	}
+	for _, x := range v.contexts {
+		held += len(x.results.uids)
+		if x.by != nil {
+			inOrder += len(x.results.uids)
 		}
 	}
 	if slices.ContainsFunc(by, byRelevancy) {
 		s.writeNoUpdate(c.tag, "Relevancy is not followed")
 		return
 	}
-	if len(v.contexts) == maxContexts || held > maxSortedResults {
+	if len(v.contexts) == maxContexts || len(v.contexts) > 0 && held > maxResults || inOrder > maxSortedResults {
 		s.writeNoUpdate(c.tag, "Too many contexts")
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"roost/imap/wire"
 )
 
 // follower is a client that keeps the results of searches by what it is told, as RFC 5267 §4.3 says.
@@ -196,5 +198,35 @@ func TestContextReplay(t *testing.T) {
 				t.Fatalf("step %d: %s %s:\nthe client has %v\nnow it is       %v", step, tag, command, f.results[tag], want)
 			}
 		}
+	}
+}
+
+// TestContextMemory: what is held of results has an end, but one search is followed whatever it finds (RFC 5267 §4.3.1).
+func TestContextMemory(t *testing.T) {
+	var out strings.Builder
+	s := &session{enc: wire.NewEncoder(&out), view: &view{}}
+	follow := func(tag string, results int) string {
+		out.Reset()
+		s.follow(&command{tag: tag, name: "UID SEARCH"}, nil, &wire.KeyAnd{}, nil, sorted{uids: make([]uint32, results)})
+		if err := s.enc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for _, c := range []struct {
+		tag     string
+		results int
+		refused bool
+	}{{"a", 2 * maxResults, false}, {"b", 1, true}, {"c", 0, true}} {
+		if got := follow(c.tag, c.results); (got != "") != c.refused {
+			t.Errorf("%s: %q", c.tag, got)
+		}
+	}
+	s.view.contexts = nil
+	for i := range 4 {
+		follow(strconv.Itoa(i), maxResults/3)
+	}
+	if n := len(s.view.contexts); n != 3 {
+		t.Errorf("%d searches are followed", n)
 	}
 }
