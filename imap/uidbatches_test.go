@@ -46,3 +46,30 @@ func TestUIDBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestUIDBatchesExamples has the examples of RFC 10022 that need many messages.
+func TestUIDBatchesExamples(t *testing.T) {
+	// §3.1.5: 100,000 messages, here with their numbers as UIDs.
+	many := make([]uint32, 100_000)
+	for i := range many {
+		many[i] = uint32(i + 1)
+	}
+	got := uidBatches(many, &wire.UIDBatches{Size: 2000, First: 10, Last: 20})
+	if len(got) != 11 || got[0] != (uidRange{80001, 82000}) || got[10] != (uidRange{60001, 62000}) {
+		t.Errorf("batches 10:20 are %v", got)
+	}
+	// §3.1.1: 6823 messages, and which UIDs stand where the batches meet.
+	some := many[:6823:6823]
+	for at, uid := range map[int]uint32{6822: 215295, 4822: 99695, 2822: 20350, 822: 7829} {
+		some[at] = uid
+	}
+	for at := len(some) - 2; at >= 0; at-- {
+		if some[at] >= some[at+1] || some[at] == uint32(at+1) {
+			some[at] = some[at+1] - 1
+		}
+	}
+	want := []uidRange{{99696, 215295}, {20351, 99695}, {7830, 20350}, {1, 7829}}
+	if got := uidBatches(some, &wire.UIDBatches{Size: 2000}); !slices.Equal(got, want) {
+		t.Errorf("batches are %v, want %v", got, want)
+	}
+}
