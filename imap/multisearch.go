@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -82,11 +83,19 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	if err != nil {
 		return err
 	}
+	var failed error
 	for i, name := range names {
 		s.progress.upTo = percent * (i + 1) / len(names)
-		if err := s.searchMailbox(c, name, req, o, news); err != nil {
+		err := s.searchMailbox(c, name, req, o, news)
+		var unopened *openError
+		if errors.As(err, &unopened) { // the others are searched, and the client is told that these are not all
+			failed = cmp.Or(failed, unopened.error)
+		} else if err != nil {
 			return err
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	if len(names) > 1 {
 		c.lowest = 0
@@ -134,7 +143,10 @@ func (s *session) sources(filters []wire.MailboxFilter) (names []string, err err
 	return names, nil
 }
 
-// searchMailbox searches one mailbox and writes its answer; news is what UPDATE asks for.
+// openError is why a mailbox could not be opened.
+type openError struct{ error }
+
+// searchMailbox searches one mailbox and writes its answer; news is what UPDATE asks for. The error is an openError if it could not be opened.
 func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions, news []fetchItem) error {
 	if err := s.keepalive(); err != nil {
 		return err
@@ -145,7 +157,10 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 		if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) || errors.Is(err, maildir.ErrGone) {
 			return nil
 		} else if err != nil {
-			return err
+			if s.isConnError(err) {
+				return err
+			}
+			return &openError{err}
 		}
 		defer box.Release()
 		view = newView(box, true)
