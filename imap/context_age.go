@@ -49,12 +49,12 @@ func (s *session) passed(x *searchContext, now time.Time) ([]uint32, error) {
 	if len(x.ages) > maxAges {
 		return s.view.uids, nil
 	}
-	const slack = 2 // seconds, for what is rounded off; it does no harm to look at a message again
-	since := int64(now.Sub(x.aged)/time.Second) + slack
+	const slack = 2                      // seconds, for what is rounded off; it does no harm to look at a message again
+	passed := now.Unix() - x.aged.Unix() // of the wall clock, which may have been set, also back
 	var key wire.SearchKey
 	for _, age := range x.ages {
 		within := &wire.KeyAnd{Keys: []wire.SearchKey{
-			&wire.KeyAge{Younger: true, Seconds: age + since}, &wire.KeyAge{Seconds: age - slack},
+			&wire.KeyAge{Younger: true, Seconds: age + max(passed, 0) + slack}, &wire.KeyAge{Seconds: age + min(passed, 0) - slack},
 		}}
 		if key == nil {
 			key = within

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,5 +54,33 @@ func TestContextAge(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestContextClock: the wall clock may be set, and a machine sleep, while a search is followed.
+func TestContextClock(t *testing.T) {
+	ts := newTestServer(t, nil)
+	now := time.Now()
+	ages := []int64{10, 3500, 3700, 9000} // of messages, in seconds
+	tc := ts.login()
+	for _, age := range ages {
+		date := now.Add(-time.Duration(age) * time.Second).UTC().Format("_2-Jan-2006 15:04:05 -0700")
+		tc.ok("APPEND INBOX \"%s\" {14+}\r\nSubject: new\r\n", date)
+	}
+	s := newSession(ts.srv, ts.connect().c)
+	box, err := ts.store.Open("INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Release()
+	s.view = newView(box, false)
+	for _, c := range []struct {
+		ahead int64 // of what the clock said when the search was looked at last
+		want  []uint32
+	}{{0, nil}, {1000, []uint32{3}}, {-1000, []uint32{2}}, {7200, []uint32{3, 4}}, {-7200, []uint32{1, 2}}} {
+		x := &searchContext{ages: []int64{3600}, aged: now.Add(-time.Duration(c.ahead) * time.Second)}
+		if got, err := s.passed(x, now); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%d: %v %v, want %v", c.ahead, got, err, c.want)
+		}
 	}
 }
