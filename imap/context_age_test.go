@@ -19,7 +19,7 @@ func TestContextAge(t *testing.T) {
 			tc.ok("SELECT INBOX")
 			tc.ok("APPEND INBOX {14+}\r\nSubject: new\r\n")
 			tc.send("y1 UID SEARCH RETURN (UPDATE COUNT) YOUNGER 5\r\n" +
-				"y2 SORT RETURN (UPDATE COUNT) (ARRIVAL) UTF-8 UNSEEN OR OLDER 6 FROM nobody\r\n")
+				"y2 SORT RETURN (UPDATE COUNT) (ARRIVAL) UTF-8 UNSEEN OR OLDER 7 FROM nobody\r\n")
 			switch how {
 			case "IDLE":
 				tc.send("i IDLE\r\n")
