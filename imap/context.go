@@ -59,6 +59,11 @@ func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by [
 			inOrder += len(x.results.uids)
 		}
 	}
+	ages := agesIn(key, nil)
+	if len(ages) > maxAges {
+		s.writeNoUpdate(c.tag, "Too many ages")
+		return
+	}
 	if slices.ContainsFunc(by, byRelevancy) {
 		s.writeNoUpdate(c.tag, "Relevancy is not followed")
 		return
@@ -71,7 +76,7 @@ func (s *session) follow(c *command, fetch []fetchItem, key wire.SearchKey, by [
 	named := c.name == "ESEARCH"
 	v.contexts = append(v.contexts, &searchContext{
 		tag: c.tag, uid: c.isUID() || named, fetch: fetch, named: named, key: freeze(key, v, s.saved), by: by, results: results,
-		star: starIn(key), latest: last(v.uids), ages: agesIn(key, nil), aged: time.Now(),
+		star: starIn(key), latest: last(v.uids), ages: ages, aged: time.Now(),
 	})
 }
 

@@ -12,7 +12,8 @@ import (
 
 const (
 	agingEvery = 10 * time.Second // between looks
-	// maxAges is how many ages of a search are told apart. Of one with more all messages are looked at.
+	// maxAges bounds the ages in a search that is followed. Each is looked for by itself; to look at all messages instead would let a client
+	// that does nothing but wait have a whole mailbox searched again and again.
 	maxAges = 16
 )
 
@@ -46,9 +47,6 @@ func (v *view) ages() bool {
 
 // passed returns the messages that have come to an age of the search since it was looked at last.
 func (s *session) passed(x *searchContext, now time.Time) ([]uint32, error) {
-	if len(x.ages) > maxAges {
-		return s.view.uids, nil
-	}
 	const slack = 2                      // seconds, for what is rounded off; it does no harm to look at a message again
 	passed := now.Unix() - x.aged.Unix() // of the wall clock, which may have been set, also back
 	var key wire.SearchKey
@@ -69,7 +67,7 @@ func (s *session) passed(x *searchContext, now time.Time) ([]uint32, error) {
 	return s.matching(pl, s.view.uids)
 }
 
-// agesIn adds the ages in a search, each once.
+// agesIn adds the ages in a search, each once, and not many more than maxAges.
 func agesIn(key wire.SearchKey, ages []int64) []int64 {
 	switch key := key.(type) {
 	case *wire.KeyNot:

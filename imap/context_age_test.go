@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +82,24 @@ func TestContextClock(t *testing.T) {
 		x := &searchContext{ages: []int64{3600}, aged: now.Add(-time.Duration(c.ahead) * time.Second)}
 		if got, err := s.passed(x, now); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%d: %v %v, want %v", c.ahead, got, err, c.want)
+		}
+	}
+}
+
+// TestContextAges: there is an end to how many ages are followed.
+func TestContextAges(t *testing.T) {
+	ts := newTestServer(t, nil)
+	tc := ts.login()
+	tc.ok("SELECT INBOX")
+	for n, refused := range map[int]bool{maxAges: false, maxAges + 1: true, 500: true} {
+		var keys strings.Builder
+		for i := range n {
+			fmt.Fprintf(&keys, " NOT OLDER %d", 100+i)
+		}
+		keys.WriteString(" YOUNGER 100") // no other age
+		got := tc.ok("SEARCH RETURN (UPDATE COUNT)%s", keys.String())
+		if (len(got) == 2 && strings.Contains(got[1], "NO [NOUPDATE ")) != refused {
+			t.Errorf("%d ages: %q", n, got)
 		}
 	}
 }
