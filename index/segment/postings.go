@@ -61,13 +61,15 @@ func varintLen(v uint32) int {
 	return n
 }
 
-// uvarint is binary.Uvarint for what has been checked: it stops at the end of b.
+// uvarint is binary.Uvarint for what has been checked: of what is none all is taken, so that readers come to an end.
 func uvarint(b []byte) (v uint64, n int) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return uint64(b[0]), 1
 	}
-	v, n = binary.Uvarint(b)
-	return v, max(n, 0)
+	if v, n = binary.Uvarint(b); n <= 0 {
+		n = len(b)
+	}
+	return v, n
 }
 
 // postings reads lists one after another. What is damaged yields wrong documents, but neither a panic nor a loop without end.
