@@ -14,6 +14,7 @@ type Budget struct {
 	parsing chan struct{} // a token for each message that may be parsed at the same time
 	most    int64         // octets of all mailboxes in memory
 	warm    int64         // octets of those that nobody uses
+	boxes   int           // how many nobody uses: each has files open
 
 	mu      sync.Mutex // protects what follows; a leaf, taken with Store.mu held or alone
 	held    map[*Mailbox]*holding
@@ -31,10 +32,13 @@ type holding struct {
 // mailboxOctets is what a mailbox without messages takes, with its directories, watches and cache file.
 const mailboxOctets = 32 << 10
 
+// MailboxFiles is how many files an open mailbox has: four directories and its cache.
+const MailboxFiles = 5
+
 // NewBudget returns a budget: how many messages are parsed at the same time, how many octets mailboxes may take, and those of them that nobody
-// uses and that are only kept because clients come back.
-func NewBudget(parsing int, mailboxes, warm int64) *Budget {
-	return &Budget{parsing: make(chan struct{}, max(parsing, 1)), most: mailboxes, warm: warm, held: map[*Mailbox]*holding{}, resting: list.New()}
+// uses and that are only kept because clients come back, of which there may be so many boxes.
+func NewBudget(parsing int, mailboxes, warm int64, boxes int) *Budget {
+	return &Budget{parsing: make(chan struct{}, max(parsing, 1)), most: mailboxes, warm: warm, boxes: boxes, held: map[*Mailbox]*holding{}, resting: list.New()}
 }
 
 // parse waits for its turn to parse a message; done must be called afterwards.
@@ -117,7 +121,7 @@ func (b *Budget) shrink() {
 	for b != nil {
 		b.mu.Lock()
 		oldest := b.resting.Front()
-		if oldest == nil || b.idle <= b.warm && b.total < b.most {
+		if oldest == nil || b.idle <= b.warm && b.total < b.most && b.resting.Len() <= b.boxes {
 			b.mu.Unlock()
 			return
 		}

@@ -3,6 +3,7 @@ package maildir
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ func inMemory(stores []*Store) (n int) {
 
 // Mailboxes that nobody uses make room, those unused for longest first; those in use stay, and when they take all there is, no more are opened.
 func TestBudget(t *testing.T) {
-	b := NewBudget(1, 4*mailboxOctets, 5*mailboxOctets/2)
+	b := NewBudget(1, 4*mailboxOctets, 5*mailboxOctets/2, 100)
 	stores := newBudgetStores(t, b, 3)
 	open := func(i int, name string) *Mailbox {
 		t.Helper()
@@ -95,9 +96,53 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// However little memory they take, no more than so many stay open: each has files.
+func TestBudgetBoxes(t *testing.T) {
+	b := NewBudget(1, 1<<30, 1<<30, 3)
+	stores := newBudgetStores(t, b, 4)
+	for _, s := range stores {
+		for _, m := range openAll(t, s, "A", "B") {
+			m.Release()
+		}
+	}
+	if n := inMemory(stores); n != 3 || inMemory(stores[3:]) != 2 {
+		t.Errorf("%d unused mailboxes stay open, %d of them the last", n, inMemory(stores[3:]))
+	}
+	used := append(openAll(t, stores[0], "A", "B"), openAll(t, stores[1], "A", "B")...)
+	if n := inMemory(stores); n < 4 {
+		t.Errorf("%d open, 4 in use", n)
+	}
+	for _, m := range used {
+		m.Release()
+	}
+	if n := inMemory(stores); n != 3 {
+		t.Errorf("%d unused mailboxes stay open", n)
+	}
+}
+
+// A mailbox that could not be opened leaves no watch behind, so that it is watched when it can be.
+func TestFailedLoadNotWatched(t *testing.T) {
+	b := newBox(t)
+	must(t, b.store.Create("A"))
+	list := filepath.Join(b.dir, ".A", uidlistName)
+	os.Remove(list)
+	must(t, os.Mkdir(list, 0o700))
+	if m, err := b.store.Open("A"); err == nil {
+		m.Release()
+		t.Fatal("a mailbox whose uidlist is a directory can be opened")
+	}
+	must(t, os.Remove(list))
+	m, err := b.store.Open("A")
+	must(t, err)
+	defer m.Release()
+	if !m.watching {
+		t.Error("not watched")
+	}
+}
+
 // Many open and leave at the same time with hardly any room: nobody has a closed mailbox in hand, and the books are right.
 func TestBudgetTogether(t *testing.T) {
-	b := NewBudget(1, 1<<30, mailboxOctets)
+	b := NewBudget(1, 1<<30, mailboxOctets, 100)
 	stores := newBudgetStores(t, b, 2)
 	var wg sync.WaitGroup
 	for w := range 6 {
@@ -148,7 +193,7 @@ func TestBudgetTogether(t *testing.T) {
 
 // Messages are parsed one after another when the budget says so, and all of them.
 func TestBudgetOfParsing(t *testing.T) {
-	b := NewBudget(1, 1<<30, 1<<30)
+	b := NewBudget(1, 1<<30, 1<<30, 100)
 	done := b.parse()
 	entered := make(chan struct{})
 	go func() {

@@ -145,7 +145,9 @@ func (m *Mailbox) closeUnused() {
 // close saves and frees a mailbox that nobody uses.
 func (m *Mailbox) close() {
 	defer m.store.opt.Budget.drop(m)
-	if m.loadErr == nil {
+	if m.loadErr != nil {
+		hub.remove(m) // it is watched before it is read
+	} else {
 		m.save()
 		m.unmark()
 		m.dateUsage()

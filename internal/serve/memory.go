@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"roost/internal/config"
 	"roost/maildir"
 )
@@ -61,12 +63,26 @@ func (p *Plan) limitMemory() {
 	}
 	p.Log.Info("memory", "ceiling", config.Size(ceiling>>20<<20))
 	p.memory = share(ceiling)
-	p.budget = maildir.NewBudget(p.memory.working, p.memory.mailboxes, p.memory.warm)
+	p.budget = maildir.NewBudget(p.memory.working, p.memory.mailboxes, p.memory.warm, warmBoxes(openFiles()))
 	l := &p.Config.Limits
 	if l.Connections > p.memory.connections {
 		p.Log.Info("memory does not suffice for limits.connections", "memory", config.Size(ceiling>>20<<20), "connections", p.memory.connections)
 		l.Connections = p.memory.connections
 	}
+}
+
+// warmBoxes is how many mailboxes that nobody uses stay open: a quarter of the files the process may have is theirs.
+func warmBoxes(files uint64) int {
+	return int(min(files, 1<<20)) / 4 / maildir.MailboxFiles
+}
+
+// openFiles is how many files the process may have open. Go has raised it to what is allowed at most.
+func openFiles() uint64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 // what it was for decades
+	}
+	return limit.Cur
 }
 
 // unknownMemory is what a machine has that does not say.
