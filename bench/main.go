@@ -41,6 +41,7 @@ type options struct {
 	progress      func(format string, args ...any)
 	withoutPeer   bool // no Dovecot, by choice
 	keepDirectory bool
+	tree          string // directory that is kept and used again, "" for a new one
 
 	search   bool // measure searches with the full-text index, instead of everything else
 	needles  int  // of each class of searches
@@ -78,6 +79,7 @@ func parse(args []string) (*options, error) {
 	f.DurationVar(&o.loginTime, "logins", 5*time.Second, "how long to count logins")
 	f.BoolVar(&o.withoutPeer, "no-dovecot", false, "measure Roost alone")
 	f.BoolVar(&o.keepDirectory, "keep", false, "leave the directory with mail and servers")
+	f.StringVar(&o.tree, "tree", "", "with -search: directory to keep, and to go on with the next time: what there is of mail and index is not made again")
 	f.BoolVar(&o.search, "search", false, "measure searches with the full-text index, instead of everything else")
 	f.IntVar(&o.needles, "needles", 200, "with -search: needles of each class")
 	f.IntVar(&o.compared, "compared", 3, "with -search: of them that are also asked for without an index")
@@ -92,6 +94,9 @@ func parse(args []string) (*options, error) {
 		}
 	}
 	o.xapian = min(o.xapian, o.messages)
+	if o.tree != "" && !o.search {
+		return nil, fmt.Errorf("-tree is for -search: other workloads change the mail")
+	}
 	if f.NArg() > 0 || o.messages < 1 || o.reps < 1 || o.idle < 1 || o.needles < 1 || o.compared < 0 || o.xapian < 0 {
 		return nil, fmt.Errorf("wrong arguments; see -help")
 	}
@@ -181,9 +186,13 @@ func compare(ctx context.Context, o *options) (*report, error) {
 	return r, nil
 }
 
-// workDirectory makes a new directory that every user may enter.
-func workDirectory(o *options) (string, error) {
-	work, err := os.MkdirTemp(o.work, "roost-bench-")
+// workDirectory makes a directory that every user may enter, a new one unless it is to be kept.
+func workDirectory(o *options) (work string, err error) {
+	if o.tree == "" {
+		work, err = os.MkdirTemp(o.work, "roost-bench-")
+	} else {
+		work, err = o.tree, os.MkdirAll(o.tree, 0o755)
+	}
 	if err != nil {
 		return "", err
 	}

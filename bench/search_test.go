@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -140,5 +141,46 @@ func TestSearchCommand(t *testing.T) {
 	}
 	if a, b := look("* SEARCH 1 2 30\r\n", 2), look("* SEARCH 1 2\r\n", 2); a.sum == b.sum || a.first != b.first {
 		t.Errorf("%+v and %+v", a, b)
+	}
+}
+
+// TestTree measures twice in one directory: the second time nothing is made, and the same is found.
+func TestTree(t *testing.T) {
+	o := small(t, "-search", "-messages", "100", "-needles", "2", "-compared", "2", "-no-dovecot", "-budget", "1m", "-run", "^(rare|phrase)$")
+	o.tree = filepath.Join(o.work, "tree")
+	var first []found
+	var made []os.FileInfo
+	for i := range 2 {
+		r, err := compareSearch(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []found
+		for _, row := range r.rows {
+			if same, of := row.same(indexed); same != 2 || of != 2 {
+				t.Errorf("run %d, %s: %d of %d answers are right", i, row.key, same, of)
+			}
+			all = append(all, row.by[indexed].found...)
+		}
+		segments, err := filepath.Glob(filepath.Join(o.tree, "roost/state/users", mainUser, "search/*.seg"))
+		if err != nil || len(segments) == 0 {
+			t.Fatalf("no index: %v", err)
+		}
+		info, err := os.Stat(segments[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made = append(made, info); i == 0 {
+			first = all
+		} else if !slices.Equal(all, first) {
+			t.Errorf("found are %+v, before %+v", all, first)
+		}
+		built := slices.ContainsFunc(r.facts, func(f fact) bool { return f.name == "full build" })
+		if built != (i == 0) || r.octets == 0 {
+			t.Errorf("run %d: built is %v, %d octets of text", i, built, r.octets)
+		}
+	}
+	if !os.SameFile(made[0], made[1]) {
+		t.Error("the index was built twice")
 	}
 }
