@@ -37,7 +37,7 @@ func TestLongText(t *testing.T) {
 	if err := a.b.End(); err != nil {
 		t.Fatal(err)
 	}
-	path, err := a.b.Write()
+	path, err := a.b.Write(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -225,6 +225,9 @@ func (f *Follower) pass(ctx context.Context) error {
 	maps.DeleteFunc(f.named, func(name string, _ followed) bool { return !names[name] })
 	if len(f.named) == len(names) {
 		f.sweep()
+		if err := f.x.purge(ctx, f.clear); err != nil {
+			return err
+		}
 	}
 	f.ids = nil
 	f.a.folded, f.a.in = nil, nil
@@ -262,9 +265,7 @@ func (f *Follower) catchUp(ctx context.Context, m *maildir.Mailbox) (string, err
 			missing = append(missing, uid)
 		}
 	})
-	for _, s := range r.segs {
-		s.Release()
-	}
+	release(r.segs)
 	f.state.Messages, f.state.Indexed = len(uids), len(uids)-len(missing)
 	if len(missing) == 0 {
 		return boxName, nil
@@ -419,7 +420,9 @@ func (f *Follower) flush(ctx context.Context) error {
 	}
 	var fresh *segment.Segment
 	if b := f.a.b; b != nil && b.Docs() > 0 {
-		path, err := b.Write()
+		segs := f.x.segments()
+		path, err := b.Write(segs.Largest())
+		release(segs)
 		if err != nil {
 			return err
 		}
@@ -519,76 +522,4 @@ func idKey(id segment.ID) (k uint64) {
 		k = k<<8 | uint64(b)
 	}
 	return k
-}
-
-// merge joins segments where there are too many.
-func (x *Index) merge(ctx context.Context, clear int) error {
-	for {
-		segs := x.segments()
-		release := func() {
-			for _, s := range segs {
-				s.Release()
-			}
-		}
-		lo := segment.Due(segs)
-		if lo == len(segs) {
-			release()
-			return nil
-		}
-		path, err := segment.Merge(x.dir, segs[lo:], x.wanted(), ctx.Err)
-		release()
-		if err != nil {
-			return err
-		}
-		var merged segment.Segments
-		if path != "" {
-			s, err := segment.Open(path)
-			if err != nil {
-				return err
-			}
-			merged = segment.Segments{s}
-		}
-		x.mu.Lock()
-		if x.clear != clear {
-			x.mu.Unlock()
-			for _, s := range merged {
-				s.Remove()
-				s.Release()
-			}
-			return errCleared
-		}
-		old := x.segs[lo:]
-		x.segs = append(slices.Clone(x.segs[:lo]), merged...)
-		x.mu.Unlock()
-		for _, s := range old {
-			if s.Path() != path {
-				s.Remove()
-			}
-			s.Release()
-		}
-	}
-}
-
-// wanted tells which documents are messages of some mailbox. Everything is wanted as long as not all mailboxes are known.
-func (x *Index) wanted() func(doc uint32) bool {
-	files, err := filepath.Glob(filepath.Join(x.dir, "*"+boxSuffix))
-	if err != nil {
-		return func(uint32) bool { return true }
-	}
-	for _, path := range files {
-		x.box(filepath.Base(path))
-	}
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	var docs []uint32
-	for _, b := range x.boxes {
-		for _, e := range b.entries {
-			docs = append(docs, e.doc)
-		}
-	}
-	slices.Sort(docs)
-	return func(doc uint32) bool {
-		_, ok := slices.BinarySearch(docs, doc)
-		return ok
-	}
 }

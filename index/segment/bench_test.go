@@ -98,7 +98,7 @@ func BenchmarkAll(b *testing.B) {
 	var spent time.Duration
 	build := NewBuilder(dir, 1)
 	write := func() {
-		path, err := build.Write()
+		path, err := build.Write(nil)
 		if err != nil {
 			b.Fatal(err)
 		}

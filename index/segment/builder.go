@@ -45,13 +45,16 @@ type docEntry struct {
 type fieldBuilder struct {
 	ids   map[string]uint32
 	terms []string
-	last  []uint32 // document of each term's last posting
-	pairs []uint64 // term<<32 | document
+	last  []uint32 // number of each term's last posting
+	pairs []uint64 // postings: term<<32 | document
+	paths []path   // of each, in fields of where words meet
 }
 
 const (
 	// termCost is about what a term takes in memory beside its octets.
 	termCost = 80
+	// postingSize is what a posting takes.
+	postingSize = 8
 	// maxDocCost is how much one document may add: past it its terms do not count, and its text is read for every search that comes to it.
 	maxDocCost = 32 << 20
 )
@@ -85,9 +88,9 @@ func (b *Builder) Add(f Field, piece []byte) {
 	if in, ok := charsOf(f, 1); ok {
 		b.chars[in-bodyChars].add(piece)
 	}
-	meets := func([]byte) {}
+	meets := func([]byte, path) {}
 	if pairs, ok := pairsOf(f); ok {
-		meets = func(term []byte) { b.addTerm(pairs, term) }
+		meets = func(term []byte, way path) { b.addPlace(pairs, term, way) }
 	}
 	Terms(piece, func(term []byte) { b.addTerm(f, term) }, meets)
 	if b.size-b.started > maxDocCost {
@@ -97,22 +100,36 @@ func (b *Builder) Add(f Field, piece []byte) {
 
 // addTerm notes that the document has a term.
 func (b *Builder) addTerm(f Field, term []byte) {
-	fb, doc := &b.fields[f], b.docs[len(b.docs)-1].num
+	if fb := &b.fields[f]; b.posting(fb, term, nil) {
+		b.size += postingSize
+	}
+}
+
+// addPlace notes that the document has a place where words meet.
+func (b *Builder) addPlace(f Field, term []byte, way path) {
+	if fb := &b.fields[f]; b.posting(fb, term, &way) {
+		fb.paths = append(fb.paths, way)
+		b.size += postingSize + pathOctets
+	}
+}
+
+// posting adds one, unless it is the same as the last one of the term.
+func (b *Builder) posting(fb *fieldBuilder, term []byte, way *path) bool {
+	doc := b.docs[len(b.docs)-1].num
 	id, ok := fb.ids[string(term)]
-	switch {
-	case !ok:
+	if !ok {
 		id = uint32(len(fb.terms))
 		s := b.keep(term)
 		fb.ids[s] = id
 		fb.terms = append(fb.terms, s)
-		fb.last = append(fb.last, doc)
+		fb.last = append(fb.last, 0)
 		b.size += len(term) + termCost
-	case fb.last[id] == doc:
-		return
+	} else if n := fb.last[id]; uint32(fb.pairs[n]) == doc && (way == nil || fb.paths[n] == *way) {
+		return false
 	}
-	fb.last[id] = doc
+	fb.last[id] = uint32(len(fb.pairs))
 	fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
-	b.size += 8
+	return true
 }
 
 // keep copies a term to where it may stay.
@@ -174,8 +191,9 @@ func (b *Builder) Abandon() {
 	*d = docEntry{num: d.num}
 }
 
-// Write writes the segment and empties the builder.
-func (b *Builder) Write() (path string, err error) {
+// Write writes the segment and empties the builder. A segment of the same index tells what is frequent, if there are too few documents here to tell;
+// nil when there is none.
+func (b *Builder) Write(other *Segment) (path string, err error) {
 	last := b.first + uint32(len(b.docs)) - 1
 	path = filepath.Join(b.dir, Name(b.first, last))
 	o, err := create(path)
@@ -189,7 +207,14 @@ func (b *Builder) Write() (path string, err error) {
 	}
 	posts := &spill{path: path + ".posts"}
 	for f := range b.fields {
-		b.fields[f].write(o.field(posts), Field(f), b.first)
+		w := &fieldWriting{fieldWriter: o.field(posts), first: b.first, docs: len(b.docs)}
+		if other != nil && len(b.docs) < learnDocs {
+			known := other.field(Field(f))
+			w.known = &known
+		}
+		if e := Catch(func() error { b.fields[f].write(w, Field(f)); return nil }); o.err == nil {
+			o.err = e
+		}
 	}
 	o.c.docs = o.section(func() {
 		for _, d := range b.docs {
@@ -250,8 +275,24 @@ func (d *docEntry) append(dst []byte) []byte {
 // Name is the file name of a segment of these documents.
 func Name(first, last uint32) string { return fmt.Sprintf("%08x-%08x%s", first, last, Suffix) }
 
+// fieldWriting is how the terms of a field are written.
+type fieldWriting struct {
+	*fieldWriter
+	first uint32 // document
+	docs  int    // how many there are
+	known *field // of another segment, which tells what is frequent; nil: it is found out
+	term  [pathOctets][]byte
+	list  []uint32
+}
+
+// posting is one of a place where words meet.
+type posting struct {
+	doc uint32
+	way path
+}
+
 // write sorts the terms and writes them with their documents.
-func (f *fieldBuilder) write(w *fieldWriter, field Field, first uint32) {
+func (f *fieldBuilder) write(w *fieldWriting, field Field) {
 	order := make([]uint32, len(f.terms))
 	keys := make([]uint64, len(f.terms)) // the first octets of each term, to compare most of them at once
 	for i, t := range f.terms {
@@ -274,16 +315,75 @@ func (f *fieldBuilder) write(w *fieldWriter, field Field, first uint32) {
 	for i := range f.terms {
 		start[i+1] += start[i]
 	}
-	docs := make([]uint32, len(f.pairs))
 	next := slices.Clone(start[:len(f.terms)])
-	for _, p := range f.pairs {
-		docs[next[p>>32]] = uint32(p) - first
-		next[p>>32]++
-	}
-	for _, id := range order {
-		w.add([]byte(f.terms[id]), docs[start[id]:start[id+1]])
+	if f.paths != nil {
+		list := make([]posting, len(f.pairs))
+		for i, p := range f.pairs {
+			list[next[p>>32]] = posting{uint32(p) - w.first, f.paths[i]}
+			next[p>>32]++
+		}
+		for _, id := range order {
+			w.place([]byte(f.terms[id]), list[start[id]:start[id+1]], 0)
+		}
+	} else {
+		docs := make([]uint32, len(f.pairs))
+		for _, p := range f.pairs {
+			docs[next[p>>32]] = uint32(p) - w.first
+			next[p>>32]++
+		}
+		for _, id := range order {
+			w.add([]byte(f.terms[id]), docs[start[id]:start[id+1]])
+		}
 	}
 	w.finish(field)
+}
+
+// place writes a term of where words meet, or, when it is a node, those below it.
+func (w *fieldWriting) place(term []byte, list []posting, depth int) {
+	docs := 1
+	for i := range list[1:] {
+		if list[i].doc != list[i+1].doc {
+			docs++
+		}
+	}
+	if depth == pathOctets || !w.node(term, docs) {
+		w.leaf(term, list)
+		return
+	}
+	slices.SortStableFunc(list, func(a, b posting) int { return cmp.Compare(a.way[depth], b.way[depth]) })
+	for len(list) > 0 {
+		c := list[0].way[depth]
+		n := 1
+		for n < len(list) && list[n].way[depth] == c {
+			n++
+		}
+		if c == anyOctet { // no word is there
+			w.leaf(term, list[:n])
+		} else {
+			w.term[depth] = child(w.term[depth], term, depth, c)
+			w.place(w.term[depth], list[:n], depth+1)
+		}
+		list = list[n:]
+	}
+}
+
+// leaf writes a term.
+func (w *fieldWriting) leaf(term []byte, list []posting) {
+	w.list = w.list[:0]
+	for _, p := range list {
+		if n := len(w.list); n == 0 || w.list[n-1] != p.doc {
+			w.list = append(w.list, p.doc)
+		}
+	}
+	w.add(term, w.list)
+}
+
+// node tells whether a term that so many documents have is a node.
+func (w *fieldWriting) node(term []byte, docs int) bool {
+	if w.docs >= learnDocs {
+		return docs*nodeShare > w.docs
+	}
+	return w.known != nil && w.known.isNode(term)
 }
 
 // termReader walks the terms of a field in order.

@@ -24,7 +24,7 @@ import (
 // Numbers are little-endian. The file is written once, under another name, and renamed when it is whole.
 
 // magic ends with the version of format, tokenizer and folding together: what another version wrote is not read.
-const magic = "roostFT6"
+const magic = "roostFT7"
 
 // Suffix ends the names of segments.
 const Suffix = ".seg"

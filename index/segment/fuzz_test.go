@@ -14,6 +14,7 @@ func FuzzFind(f *testing.F) {
 	f.Add([]byte("at mail.example.org, .exam x"), []byte("exam . of exam."), uint16(7), uint16(4))
 	f.Add([]byte("x .exam"), []byte("ends in exam."), uint16(2), uint16(4))
 	f.Add([]byte("the end. of exam.x"), []byte("of exam .x"), uint16(12), uint16(4))
+	f.Add([]byte("the words of theirs, other things"), []byte("that bothered the world of them"), uint16(4), uint16(11))
 	f.Fuzz(func(t *testing.T, text, other []byte, at, n uint16) {
 		text, other = bytes.ToValidUTF8(text, []byte("\ufffd")), bytes.ToValidUTF8(other, []byte("?"))
 		runes := []rune(string(text))
@@ -22,34 +23,42 @@ func FuzzFind(f *testing.F) {
 		}
 		from := int(at) % len(runes)
 		needle := []byte(string(runes[from:min(len(runes), from+1+int(n)%300)]))
+		// Many documents, so that all places where words meet are frequent, and a segment of two that follows these.
 		b := NewBuilder(t.TempDir(), 1)
-		for i, text := range [][]byte{text, other} {
-			b.Begin(ID{byte(i), 1})
-			b.Add(Body, text)
-			b.Text(text)
-			b.EndText()
-			if err := b.End(); err != nil {
+		var ss Segments
+		for _, n := range []int{learnDocs, 2} {
+			for i := range n {
+				b.Begin(ID{byte(i), 1})
+				text := [][]byte{text, other}[i%2]
+				b.Add(Body, text)
+				b.Text(text)
+				b.EndText()
+				if err := b.End(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path, err := b.Write(ss.Largest())
+			if err != nil {
 				t.Fatal(err)
 			}
+			s, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Release()
+			ss = append(ss, s)
 		}
-		path, err := b.Write()
+		h, err := ss.Find(context.Background(), NewQuery(needle), Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Release()
-		h, err := (Segments{s}).Find(context.Background(), NewQuery(needle), Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !h.Maybe.Has(1) {
-			t.Errorf("%q is in %q and not found", needle, text)
-		}
-		if h.Sure && h.Maybe.Has(2) && !(h.Doubt != nil && h.Doubt.Has(2)) && !bytes.Contains(other, needle) {
-			t.Errorf("%q is not in %q and surely found", needle, other)
+		for _, doc := range []uint32{1, learnDocs + 1} {
+			if !h.Maybe.Has(doc) {
+				t.Errorf("%q is in %q and not found in document %d", needle, text, doc)
+			}
+			if h.Sure && h.Maybe.Has(doc+1) && !(h.Doubt != nil && h.Doubt.Has(doc+1)) && !bytes.Contains(other, needle) {
+				t.Errorf("%q is not in %q and surely found in document %d", needle, other, doc+1)
+			}
 		}
 	})
 }

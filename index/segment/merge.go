@@ -53,6 +53,8 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 			}
 		}
 		var with []uint32
+		var mark []byte
+		places := f == bodyPairs || f == headerPairs
 		for len(readers) > 0 && o.err == nil {
 			least := readers[0].term
 			for _, r := range readers[1:] {
@@ -74,6 +76,10 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 				w.add(least, with)
 			}
 			readers = slices.DeleteFunc(readers, func(r *termReader) bool { return bytes.Equal(r.term, least) && !r.next() })
+			if places && turnsNode(least, len(with), len(docs)) && !slices.ContainsFunc(readers, func(r *termReader) bool { return below(r.term, least) }) {
+				mark = child(mark, least, depthOf(least), markOctet)
+				w.add(mark, with[len(with)-1:])
+			}
 			if w.n%4096 == 0 && o.err == nil {
 				o.err = stop()
 			}
@@ -93,6 +99,12 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 	})
 	o.c.blocks = o.section(func() { o.Write(texts.blocks) })
 	return path, o.finish(path)
+}
+
+// turnsNode tells whether a term of where words meet, which so many of some documents have, is to be a node for those that come: it is frequent,
+// and was written by builders that had too few documents to know.
+func turnsNode(term []byte, with, docs int) bool {
+	return docs >= learnDocs && with*nodeShare > docs && depthOf(term) < pathOctets && term[len(term)-1] > ' '
 }
 
 // copyTexts copies the texts of docs and says in docs where they are now. Full blocks stay as they are; small ones, and those of which
@@ -146,16 +158,21 @@ func copyTexts(ss Segments, docs []docEntry, t *textWriter) error {
 // mergeFactor is how much larger a segment has to be than all behind it together to be left alone.
 const mergeFactor = 3
 
+// mergeMost is how many octets a merged segment has at most, about: of some 200,000 messages. A few of these are searched as fast as one, and merging them would
+// take as much room again.
+const mergeMost = 1 << 30
+
 // Due returns from where on segments should be merged into one; len(ss) when nothing is to be done. So there are few segments, and a document is
 // written anew only as often as the index grows to a multiple.
 func Due(ss Segments) int {
 	lo := len(ss) - 1
 	tail := int64(0)
 	for i := len(ss) - 1; i >= 0; i-- {
-		if tail > 0 && ss[i].Size() < mergeFactor*tail {
+		size := ss[i].Size()
+		if tail > 0 && size < mergeFactor*tail && size+tail <= mergeMost {
 			lo = i
 		}
-		tail += ss[i].Size()
+		tail += size
 	}
 	if lo >= len(ss)-1 {
 		return len(ss)

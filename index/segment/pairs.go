@@ -1,13 +1,45 @@
 package segment
 
+import "bytes"
+
 // Words next to each other are in a text far less often than both of them are somewhere in it. So it is kept, too, where two words meet: the last
 // two octets of the one, what is between them, the first octet of the other. A needle with a space in it says these as well, whatever its words
 // are a part of in the text. Behind the last word of a text, and before a script without spaces, there is no other word: then it is only what follows.
+//
+// Such a term is in many texts when words of frequent endings and beginnings meet there, and then it rules out little. It is a node then, and has
+// longer terms instead, with the octets that come next, one on each side in turn: its path. Which terms are nodes is nothing that a search relies on.
+// It follows a path as far as the needle says it, takes all of what is below where it does not, and the node's own documents always: a segment
+// that was merged has both, of those that took the term for frequent and of those that did not.
 
 const (
 	leftOctets  = 2 // of the word before
 	rightOctets = 1 // of the word behind
 	meetGap     = 3 // octets at most of what is between them; of more, as many and an octet that says so
+
+	pathOctets = 4 // the second of the word behind, the third last of the word before, the third, the fourth last
+)
+
+// Octets of these terms that are not text. Where a text has such an octet between words, they have replacedOctet.
+const (
+	pathOctet     = 1 // before a path
+	replacedOctet = 2
+	longOctet     = 3 // behind a gap that is longer
+)
+
+// path are the octets around a place where words meet; noOctet where a word has no such octet, and anyOctet where that is not known.
+type path [pathOctets]byte
+
+const (
+	anyOctet  = 0
+	noOctet   = 1
+	markOctet = 2 // ends a term that only says that its beginning is a node
+)
+
+const (
+	// learnDocs is how many documents at least tell what is frequent.
+	learnDocs = 128
+	// nodeShare of the documents have a term at least that is a node: one of so many.
+	nodeShare = 16
 )
 
 // pairsOf returns the field that knows where words of field f meet.
@@ -47,7 +79,16 @@ func (m *meeting) next(text []byte, r run) (p piece, ok bool) {
 	}
 	m.left, m.right = min(end-start, leftOctets), min(r.end-r.start, rightOctets)
 	m.piece(text[end-m.left:end], text[end:r.start])
-	return piece{text: append(m.made, text[r.start:r.start+m.right]...), pair: true}, true
+	p = piece{text: append(m.made, text[r.start:r.start+m.right]...), pair: true}
+	for i := range p.path {
+		p.path[i] = noOctet
+		if at := r.start + rightOctets + i/2; i%2 == 0 && at < r.end {
+			p.path[i] = text[at]
+		} else if at := end - leftOctets - 1 - i/2; i%2 == 1 && at >= start {
+			p.path[i] = text[at]
+		}
+	}
+	return p, true
 }
 
 // last returns a piece of the last word and what is between it and end; none of a word that ends there.
@@ -67,14 +108,80 @@ func (m *meeting) piece(word, gap []byte) {
 	for i, c := range gap {
 		if i == meetGap {
 			if m.right > 0 {
-				m.made = append(m.made, 2)
+				m.made = append(m.made, longOctet)
 			}
 			m.whole = 0
 			return
 		}
-		if c <= 2 { // NUL separates terms
-			c, m.whole = 1, 0
+		if c <= longOctet { // and NUL separates terms
+			c, m.whole = replacedOctet, 0
 		}
 		m.made = append(m.made, c)
 	}
+}
+
+// open makes unknown what a needle does not say for sure: where its first word begins, its last one ends.
+func (p *path) open(left, right bool) {
+	for i, c := range p {
+		if c == noOctet && (i%2 == 0 && right || i%2 == 1 && left) {
+			p[i] = anyOctet
+		}
+	}
+}
+
+// child returns the term of a node with one octet more of a path, which takes the place of dst.
+func child(dst, node []byte, depth int, c byte) []byte {
+	if dst = append(dst[:0], node...); depth == 0 {
+		dst = append(dst, pathOctet)
+	}
+	return append(dst, c)
+}
+
+// depthOf is the length of the path that a term has.
+func depthOf(term []byte) int {
+	if i := bytes.IndexByte(term, pathOctet); i >= 0 {
+		return len(term) - i - 1
+	}
+	return 0
+}
+
+// below tells whether a term is of the same place as node, with more of the path.
+func below(term, node []byte) bool {
+	if !bytes.HasPrefix(term, node) || len(term) == len(node) {
+		return false
+	}
+	return term[len(node)] == pathOctet || bytes.IndexByte(node, pathOctet) >= 0
+}
+
+// follow adds the documents of a place where words meet, with a path as far as that is known.
+func (f *field) follow(place []byte, way path, into *Bitset) {
+	f.from(place, func(term []byte, p *postings) bool {
+		rest, ok := bytes.CutPrefix(term, place)
+		if !ok {
+			return false
+		}
+		if len(rest) > 0 {
+			if rest[0] != pathOctet {
+				return false // those of the path come first
+			}
+			for i, c := range rest[1:] {
+				if i < len(way) && way[i] != anyOctet && way[i] != c {
+					p.skip()
+					return true
+				}
+			}
+		}
+		f.add(p, into)
+		return true
+	})
+}
+
+// isNode tells whether a term is a node.
+func (f *field) isNode(term []byte) (found bool) {
+	f.from(term, func(t []byte, p *postings) bool {
+		p.skip()
+		found = below(t, term)
+		return bytes.Equal(t, term)
+	})
+	return found
 }

@@ -11,6 +11,7 @@ type piece struct {
 	text        []byte
 	left, right bool // the term begins, ends there
 	pair        bool // the term is of where two words meet (pairs.go)
+	path        path // then, of two words, what is known of them
 }
 
 // Query is what a needle, folded, says of the terms of a text that contains it. Immutable.
@@ -58,6 +59,7 @@ func NewQuery(needle []byte) *Query {
 			p.text = slices.Clone(p.text)
 			p.left = m.left == leftOctets || words > 1 || !first
 			p.right = true // its first octet
+			p.path.open(words == 1 && first, !right)
 			q.pieces = append(q.pieces, p)
 			q.pairs = words == 1 && m.whole == len(needle)
 		} else {

@@ -227,7 +227,7 @@ func (f *field) collect(pattern []byte, jump, at int, into *Bitset) int {
 			p.skip()
 			term, next = next, f.after(next)
 		}
-		p.each(func(d uint32) { into.add(min(d, f.span-1) + f.base) })
+		f.add(&p, into)
 		if term = next; term >= end {
 			return term
 		}
@@ -250,6 +250,22 @@ func (f *field) after(i int) int {
 
 // seek adds the documents of the terms that begin with prefix, or of the one that is it.
 func (f *field) seek(prefix []byte, whole bool, into *Bitset) {
+	f.from(prefix, func(term []byte, p *postings) bool {
+		if !bytes.HasPrefix(term, prefix) || whole && len(term) > len(prefix) {
+			return false
+		}
+		f.add(p, into)
+		return !whole
+	})
+}
+
+// add adds the documents of a list.
+func (f *field) add(p *postings, into *Bitset) {
+	p.each(func(d uint32) { into.add(min(d, f.span-1) + f.base) })
+}
+
+// from calls fn for the terms from first on, until it returns false. It passes over the list of each that it wants more behind.
+func (f *field) from(first []byte, fn func(term []byte, p *postings) bool) {
 	n := f.count()
 	if n == 0 {
 		return
@@ -260,22 +276,16 @@ func (f *field) seek(prefix []byte, whole bool, into *Bitset) {
 	}
 	jump := max(sort.Search(n, func(i int) bool {
 		at, _ := f.jump(i)
-		return bytes.Compare(termAt(at), prefix) >= 0
+		return bytes.Compare(termAt(at), first) >= 0
 	})-1, 0)
 	at, post := f.jump(jump)
 	p := postings{f.posts[post:], f.span}
 	for at+1 < len(f.terms) {
 		t := termAt(at)
-		switch {
-		case whole && bytes.Equal(t, prefix) || !whole && bytes.HasPrefix(t, prefix):
-			p.each(func(d uint32) { into.add(min(d, f.span-1) + f.base) })
-			if whole {
-				return
-			}
-		case bytes.Compare(t, prefix) > 0:
-			return
-		default:
+		if bytes.Compare(t, first) < 0 {
 			p.skip()
+		} else if !fn(t, &p) {
+			return
 		}
 		at += 1 + len(t)
 	}

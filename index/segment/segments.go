@@ -21,6 +21,16 @@ type Hits struct {
 	Sure  bool
 }
 
+// Largest is the segment with the most documents; nil when there is none.
+func (ss Segments) Largest() (most *Segment) {
+	for _, s := range ss {
+		if most == nil || s.Docs() > most.Docs() {
+			most = s
+		}
+	}
+	return most
+}
+
 // scanTask is how many jumps one goroutine scans before it takes the next: about a megabyte of terms. A multiple of filterJumps.
 const scanTask = 1 << 10
 
@@ -146,9 +156,12 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 			tasks = append(tasks, task{fd, lo, min(lo+step, n)})
 		}
 	}
-	pattern := p.text
+	patterns := [][]byte{p.text}
 	if p.right && !p.left {
-		pattern = append(bytes.Clone(p.text), 0)
+		patterns[0] = append(bytes.Clone(p.text), 0)
+		if p.pair { // and nodes
+			patterns = append(patterns, append(bytes.Clone(p.text), pathOctet))
+		}
 	}
 	into := ss.NewSet()
 	if len(tasks) == 0 {
@@ -167,10 +180,15 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if t := tasks[i]; p.left {
+				switch t := &tasks[i]; {
+				case p.left && p.pair && p.right:
+					t.field.follow(p.text, p.path, own)
+				case p.left:
 					t.field.seek(p.text, p.right, own)
-				} else {
-					t.field.filtered(pattern, t.lo, t.hi, own)
+				default:
+					for _, pattern := range patterns {
+						t.field.filtered(pattern, t.lo, t.hi, own)
+					}
 				}
 			}
 			return nil

@@ -163,9 +163,9 @@ func (l *lexer) word() {
 	l.at = i
 }
 
-// Terms calls emit for every term of a folded text, as often as it occurs, and meet for every place where two words meet. The octets are the
-// text's, or hold until the next call.
-func Terms(text []byte, emit, meet func(term []byte)) {
+// Terms calls emit for every term of a folded text, as often as it occurs, and meet for every place where two words meet, with the path to it. The
+// octets are the text's, or hold until the next call.
+func Terms(text []byte, emit func(term []byte), meet func(term []byte, way path)) {
 	l := lexer{text: text, plane: planeClass()}
 	var m meeting
 	for {
@@ -176,11 +176,11 @@ func Terms(text []byte, emit, meet func(term []byte)) {
 		t := text[r.start:r.end]
 		if r.class == dense {
 			if p, ok := m.last(text, r.start); ok {
-				meet(p.text)
+				meet(p.text, p.path)
 			}
 		}
 		if p, ok := m.next(text, r); ok {
-			meet(p.text)
+			meet(p.text, p.path)
 		}
 		switch r.class {
 		case word:
@@ -195,7 +195,7 @@ func Terms(text []byte, emit, meet func(term []byte)) {
 		}
 	}
 	if p, ok := m.last(text, len(text)); ok {
-		meet(p.text)
+		meet(p.text, p.path)
 	}
 	for c, joined := range l.joined {
 		if joined {
