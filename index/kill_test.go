@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	if os.Getenv("ROOST_INDEX_READONLY") != "" {
+		os.Exit(turnReadOnly(store, x, dir))
+	}
 	for range 1000 {
 		err := x.Update(context.Background(), Follower{Store: store, Memory: 40 << 10})
 		if err != nil {
@@ -204,6 +207,88 @@ func TestFull(t *testing.T) {
 			t.Errorf("limit %d: %v\n%s", limit, err, out)
 		}
 		examine(t, dir)
+	}
+}
+
+// turnReadOnly is a process whose index cannot be written any more from some moment on.
+func turnReadOnly(store *maildir.Store, x *Index, dir string) int {
+	fail := func(text string, err error) int {
+		fmt.Println(text, err)
+		return 1
+	}
+	f := Follower{Store: store}
+	if err := x.Update(context.Background(), f); err != nil {
+		return fail("filling it:", err)
+	}
+	search := filepath.Join(dir, "search")
+	for _, m := range []struct {
+		source, target string
+		flags          uintptr
+	}{{"", "/", unix.MS_REC | unix.MS_PRIVATE}, {search, search, unix.MS_BIND}, {"", search, unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY}} {
+		if err := unix.Mount(m.source, m.target, "", m.flags, ""); err != nil {
+			fmt.Println("mounting:", err)
+			return 5
+		}
+	}
+	text := "Subject: late\n\nlate words\n"
+	if err := os.WriteFile(filepath.Join(dir, "mail", "new", "1700000000.M1P1.late"), []byte(text), 0o600); err != nil {
+		return fail("delivering:", err)
+	}
+	box, err := store.Open("INBOX")
+	if err != nil {
+		return fail("opening the mailbox:", err)
+	}
+	defer box.Release()
+	if err := box.Sync(context.Background()); err != nil {
+		return fail("looking for the message:", err)
+	}
+	if err := x.Update(context.Background(), f); !errors.Is(err, unix.EROFS) {
+		return fail("filling it where nothing can be written:", err)
+	}
+	// What it had is found, and of what it does not have nothing is said.
+	r := x.Reader(box)
+	defer r.Close()
+	hits, err := r.Find(context.Background(), InBody, NewNeedle("own7word"))
+	if err != nil {
+		return fail("searching:", err)
+	}
+	found, unknown := 0, 0
+	r.Docs(box.UIDs(), func(_, doc uint32, ok bool) {
+		switch {
+		case !ok:
+			unknown++
+		case hits.Of(doc) == Yes:
+			found++
+		}
+	})
+	if found != 1 || unknown != 1 {
+		return fail(fmt.Sprintf("%d found, %d unknown", found, unknown), nil)
+	}
+	x.Close()
+	if x, err := Open(search, Options{}, quiet); !errors.Is(err, unix.EROFS) {
+		return fail(fmt.Sprintf("opening it: %v", x), err)
+	}
+	return 0
+}
+
+// TestReadOnly: what cannot be written any more is still read, and what cannot be opened is an error: searches read messages then.
+func TestReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	deliverWords(t, dir, 50)
+	examine(t, dir) // UIDs are given
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "ROOST_INDEX_TEST="+dir, "ROOST_INDEX_READONLY=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, unix.EPERM), errors.As(err, &exit) && exit.ExitCode() == 5:
+		t.Skipf("cannot mount: %v\n%s", err, out)
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	}
+	if n := examine(t, dir); n != 50 {
+		t.Errorf("%d of 50 messages are indexed", n)
 	}
 }
 
