@@ -57,24 +57,22 @@ func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (c
 			if r == nil {
 				continue
 			}
-			if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
+			old := m.keywordsOf(r).More
+			left, err := u.setFlags(uid, &ch, set)
+			switch {
+			case left:
 				modified = append(modified, uid)
 				continue
+			case errors.Is(err, ErrGone):
+				continue
+			case errors.Is(err, ErrFull):
+				full = cmp.Or(full, err)
+				continue
+			case err != nil:
+				return err
 			}
-			flags, kw := ch.apply(r.flags, m.keywordsOf(r), set)
-			old := m.keywordsOf(r).More
-			if flags != r.flags || !kw.equal(m.keywordsOf(r)) {
-				if err := u.setFlags(uid, flags, kw); errors.Is(err, ErrGone) {
-					continue
-				} else if errors.Is(err, ErrFull) {
-					full = cmp.Or(full, err)
-					continue
-				} else if err != nil {
-					return err
-				}
-				if !slices.Equal(kw.More, old) {
-					were = append(were, moreKeywords{uid, slices.Clone(old)})
-				}
+			if r := m.recs.find(uid); r != nil && !slices.Equal(m.keywordsOf(r).More, old) {
+				were = append(were, moreKeywords{uid, slices.Clone(old)})
 			}
 			changed = m.Records([]uint32{uid}, changed)
 		}
@@ -134,40 +132,50 @@ func (m *Mailbox) keywordsOf(r *record) Keywords {
 	return k
 }
 
-// setFlags renames a message so that its name says flags and kw.
-func (u *update) setFlags(uid uint32, flags Flags, kw Keywords) error {
+// setFlags changes a message, and its name where that says so. left: it has changed since ch.UnchangedSince and was left alone. What another
+// program did a moment ago shows when the file is no longer called as we know: then the change is made to what there is now.
+func (u *update) setFlags(uid uint32, ch *FlagChange, set Keywords) (left bool, err error) {
 	m := u.m
 	for range findTries {
 		r := m.recs.find(uid)
 		if r == nil {
-			return ErrGone
+			return false, ErrGone
+		}
+		if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
+			return true, nil
+		}
+		had := m.keywordsOf(r)
+		flags, kw := ch.apply(r.flags, had, set)
+		if flags == r.flags && kw.equal(had) {
+			return false, nil
 		}
 		old := m.recs.name(r)
 		fn := parseFileName(old) // keeps what others put there
 		fn.flags, fn.letters = flags, kw.Letters
 		name := fn.String()
-		if fn.flags != r.flags || fn.letters != r.letters {
+		named := fn.flags != r.flags || fn.letters != r.letters
+		if named {
 			err := m.dirOf(r).rename(old, m.cur, name)
 			if errors.Is(err, fs.ErrNotExist) {
 				if err := u.scan(true); err != nil {
-					return err
+					return false, err
 				}
 				continue
 			}
 			if err != nil {
-				return err
+				return false, err
 			}
 		}
 		m.mu.Lock()
-		if fn.flags != r.flags || fn.letters != r.letters {
+		if named {
 			m.recs.setName(r, name, fn, 0)
 		}
 		m.setMore(r, kw.More)
 		m.touch(r)
 		m.mu.Unlock()
-		return nil
+		return false, nil
 	}
-	return ErrGone
+	return false, ErrGone
 }
 
 // Expunge removes these messages whatever their flags, and returns those it removed. After an error some may have been removed.
