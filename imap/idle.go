@@ -65,6 +65,7 @@ func (s *session) await(wake <-chan struct{}, news func() error) error {
 	abandon := func(err error) error {
 		s.conn.interrupt() // for good: the session is over
 		<-input
+		s.conn.broken.Store(true) // also if there was input just before
 		return err
 	}
 	var aging <-chan time.Time
