@@ -189,7 +189,8 @@ func (s *session) cover(n *notifier) error {
 		}
 		want[e.name] = true
 		flags := n.wants(e, s.mail.Separator(), wire.EventFlagChange)
-		if b := n.boxes[e.name]; b != nil {
+		b := n.boxes[e.name]
+		if b != nil && !b.box.Gone() && b.box.Name() == e.name {
 			b.flags = flags
 			continue
 		}
@@ -206,7 +207,18 @@ func (s *session) cover(n *notifier) error {
 			}
 			continue
 		}
-		n.boxes[e.name] = &notified{box: box, stop: box.WaitOn(n.wake), flags: flags, told: box.Status()}
+		if b != nil && b.box == box { // which is spelled otherwise
+			box.Release()
+			b.flags = flags
+			continue
+		}
+		now := &notified{box: box, stop: box.WaitOn(n.wake), flags: flags}
+		if b == nil {
+			now.told = box.Status()
+		} else { // of another mailbox that took over the name all is news
+			n.drop(e.name)
+		}
+		n.boxes[e.name] = now
 	}
 	for name := range n.boxes {
 		if !want[name] {
@@ -264,10 +276,13 @@ func (s *session) created(box *maildir.Mailbox, uids []uint32) {
 		return
 	}
 	for _, b := range s.notify.boxes {
-		// Only if nothing else has happened there.
-		now, n := b.box.Status(), uint32(len(uids))
-		if b.box == box && now.Messages == b.told.Messages+n && now.UIDNext == b.told.UIDNext+n {
-			b.told = now
+		if b.box != box {
+			continue
+		}
+		now, ch := box.Status(), box.Changes(b.told.ModSeq)
+		others := func(r maildir.Record) bool { return !slices.Contains(uids, r.UID) }
+		if now.ModSeq == ch.Now && !ch.Unknown && len(ch.Expunged) == 0 && !slices.ContainsFunc(ch.Changed, others) {
+			b.told = now // nothing else has happened there
 		}
 	}
 }
@@ -276,6 +291,9 @@ func (s *session) created(box *maildir.Mailbox, uids []uint32) {
 func (s *session) fetchNew(uids []uint32, items []fetchItem) error {
 	if len(uids) == 0 || len(items) == 0 {
 		return nil
+	}
+	if s.condstore && !slices.ContainsFunc(items, func(it fetchItem) bool { return it.name == string(modSeqItem) }) { // RFC 7162 §3.1
+		items = append(items[:len(items):len(items)], fetchAtts[modSeqItem])
 	}
 	f := newItemFetcher(s, items)
 	defer f.close()
@@ -317,7 +335,7 @@ func (s *session) tellNotify(idle bool) error {
 		}
 		old, now := b.told, b.box.Status()
 		if s.view != nil && s.view.box == b.box {
-			if ev.messages {
+			if ev.messages && now.ModSeq == s.view.gone {
 				b.told = now
 			}
 			continue

@@ -29,7 +29,7 @@ func (s *session) tellNames() error {
 		return nil
 	}
 	news := s.nameNews(before, n.names, since)
-	for _, name := range slices.Sorted(maps.Keys(news)) {
+	for _, name := range inOrder(news) {
 		e, ok := n.names[name]
 		if !ok {
 			e = listEntry{name: name}
@@ -60,9 +60,20 @@ func (s *session) nameNews(before, after map[string]listEntry, since uint64) map
 	sep := s.mail.Separator()
 	oldName, renamed := map[string]string{}, map[string]bool{}
 	for name, e := range after {
-		if e.exists && !before[name].exists {
-			if from := s.mail.OldName(name, since); before[from].exists { // otherwise nobody told this client of it
-				oldName[name], renamed[from] = from, true
+		if from := s.mail.OldName(name, since); e.exists && from != name && before[from].exists { // otherwise nobody told this client of it
+			oldName[name], renamed[from] = from, true
+		}
+	}
+	for name := range oldName {
+		// Mailboxes that changed places have not been renamed one after the other. Their UIDVALIDITY tells.
+		from := oldName[name]
+		for range len(oldName) {
+			if from != name {
+				from = oldName[from]
+			}
+		}
+		if from == name {
+			for next := name; next != ""; next, oldName[next] = oldName[next], "" {
 			}
 		}
 	}
@@ -104,6 +115,25 @@ func (s *session) nameNews(before, after map[string]listEntry, since uint64) map
 		}
 	}
 	return news
+}
+
+// inOrder lists names so that each is given up, by a mailbox that was renamed, before another takes it over.
+func inOrder(news map[string]*nameChange) (order []string) {
+	takenBy := map[string]string{}
+	for name, c := range news {
+		takenBy[c.oldName] = name
+	}
+	done := map[string]bool{"": true}
+	for _, name := range slices.Sorted(maps.Keys(news)) {
+		var chain []string
+		for ; !done[name]; name = takenBy[name] {
+			done[name] = true
+			chain = append(chain, name)
+		}
+		slices.Reverse(chain)
+		order = append(order, chain...)
+	}
+	return order
 }
 
 // changeNames runs what changes names, and takes them for told: those named, what is below, and what is above (RFC 5465 §5). What others did before is told

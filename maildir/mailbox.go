@@ -97,6 +97,9 @@ func (m *Mailbox) Name() string {
 	return m.name
 }
 
+// Gone tells whether the mailbox was deleted or replaced, as far as has been noticed.
+func (m *Mailbox) Gone() bool { return m.failed() != nil }
+
 // ReadOnly tells whether the file system lets nothing be changed, as far as was tried. Changes fail with ErrPermission then.
 func (m *Mailbox) ReadOnly() bool { return m.readOnly.Load() }
 
