@@ -196,6 +196,9 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 	if f.setSeen {
 		seenNow = f.markSeen(recs)
 	}
+	if f.flags || len(seenNow) > 0 {
+		f.s.announceKeywords()
+	}
 	var parsed []metaResult
 	if f.meta {
 		parsed = parseCold(f.s.ctx, f.box, recs, f.id)
