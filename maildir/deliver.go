@@ -84,7 +84,7 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 	base := d.m.store.newBase()
 	f, err := d.m.createTmp(base)
 	if err != nil {
-		return err
+		return d.m.goneOr(err)
 	}
 	it := &item{tmp: base, flags: flags, keywords: keywords, time: date.Unix()}
 	d.items = append(d.items, it)
@@ -98,7 +98,7 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 	}
 	if err != nil {
 		f.Close()
-		return fileError("write", d.m.tmp.path()+"/"+base, err)
+		return d.m.goneOr(fileError("write", d.m.tmp.path()+"/"+base, err))
 	}
 	d.flushes.flush(d.m.tmp, f)
 	it.size, it.wire = w.size, w.wire
@@ -142,6 +142,14 @@ func (m *Mailbox) createTmp(name string) (*os.File, error) {
 		return nil, err
 	}
 	return m.tmp.createAs(name, p)
+}
+
+// goneOr is ErrGone instead of an error that a mailbox has which was removed meanwhile.
+func (m *Mailbox) goneOr(err error) error {
+	if gone := m.failed(); gone != nil && errors.Is(err, fs.ErrNotExist) {
+		return gone
+	}
+	return err
 }
 
 // storeWriter turns CRLF into LF and counts: size as stored, wire as it will be sent. A CR that precedes CRLF would be

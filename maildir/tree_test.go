@@ -603,3 +603,31 @@ func TestFileForParent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A message that is on its way when its mailbox is deleted has nowhere to go, and that is all that is wrong.
+func TestDeleteMeetsDelivery(t *testing.T) {
+	s, err := OpenStore(Options{Root: t.TempDir(), State: t.TempDir(), Separator: '/', Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Create("A"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.Open("A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Release()
+	d, err := m.NewDelivery()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Abort()
+	if err := s.Delete("A"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Add(strings.NewReader("Subject: x\n\n"), 0, nil, time.Time{}); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want ErrGone", err)
+	}
+}
