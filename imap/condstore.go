@@ -112,6 +112,7 @@ func (s *session) resync(q *wire.QResync, validity uint32) {
 	ch := v.box.Changes(maildir.ModSeq(q.ModSeq))
 	s.writeVanished(v.vanishedIn(&ch, known), true)
 	changed := v.changedIn(&ch, known)
+	s.announceKeywords()
 	for i := range changed {
 		s.writeChange(&changed[i])
 	}
