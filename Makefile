@@ -6,6 +6,7 @@ FUZZTIME ?= 1m
 BENCHTIME ?= 1s
 ROUNDS ?= 500
 SOAK ?= 30m
+SEEDS ?= 2000
 BENCHFLAGS ?= -messages 100000
 
 .PHONY: build test race lint check fuzz torture bench microbench
@@ -37,11 +38,14 @@ fuzz:
 	done
 
 # The long forms of the tests that go test ./... runs for seconds: kill -9 of a loaded server ROUNDS times, a load with the race detector for SOAK,
-# and kills, faults, loss of power, damaged state and hostile clients inside the packages. About an hour.
+# kills, faults, loss of power, damaged state and hostile clients inside the packages, and SEEDS seeds in both modes of clients that stay in step, a tenth of
+# them with the race detector. Two hours.
 torture:
 	$(GO) test -count 1 -v -timeout 6h ./internal/torture -long -rounds $(ROUNDS) -soak $(SOAK)
 	$(GO) test -count 1 -timeout 6h ./maildir -run 'TestKill|TestPowerLoss|TestFaults' -long
 	$(GO) test -count 1 -timeout 6h ./imap -run 'TestDamagedState|TestModel|TestNoise' -long
+	$(GO) test -count 1 -timeout 6h ./imap -run TestReplicas -parallel 4 -replica.seeds $(SEEDS)
+	$(GO) test -count 1 -timeout 6h -race ./imap -run TestReplicas -parallel 4 -replica.start 1000000 -replica.seeds $$(($(SEEDS)/10))
 
 # Roost beside Debian's Dovecot, as root; writes bench/RESULTS.md. At 100,000 messages it takes about 20 minutes, and searches as long again.
 bench:

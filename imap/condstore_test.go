@@ -11,6 +11,7 @@ import (
 // What servers say of modification sequences.
 var (
 	fetchModSeq = regexp.MustCompile(`MODSEQ \((\d+)\)`)
+	noted       = regexp.MustCompile(`\[(UIDVALIDITY|HIGHESTMODSEQ) (\d+)\]`)
 )
 
 // TestDelayedExpungeKeepsHighest: while an EXPUNGE has to wait, the client is told a HIGHESTMODSEQ below it (RFC 7162 §3.2), so that it hears of the EXPUNGE
