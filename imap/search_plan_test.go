@@ -60,7 +60,7 @@ func TestPlan(t *testing.T) {
 		{"De Morgan", negated(and(seen, or(del, large))), "(or -0 (and -1 -2))", v.uids},
 		{"flattened", and(and(seen, and(del)), negated(or(large, negated(sent)))), "(and 0 1 -2 3)", v.uids},
 		{"OR chain flattened", or(seen, or(del, or(large, sent))), "(or 0 1 2 3)", v.uids},
-		{"cheap first", and(saved, sent, large, seen), "(and 3 2 0 1)", v.uids},
+		{"cheap first", and(saved, sent, large, seen), "(and 3 0 2 1)", v.uids}, // SAVEDATE is known like the size, the Date field is in the cache
 		{"unknown keyword", flagged("Nobody", true), "false", nil},
 		{"unknown keyword, negated", and(flagged("Nobody", false), seen), "0", v.uids},
 		{"OR with a truth", or(flagged("Nobody", false), seen), "true", v.uids},
