@@ -21,6 +21,9 @@ type Budget struct {
 	total   int64      // octets of all in held
 	resting *list.List // of *Mailbox that nobody used when they were put there, the one for longest first
 	idle    int64      // octets of those in resting
+
+	kept       *list.List // of *kept, the one unused for longest first (keep.go)
+	keptOctets int64      // octets of those, which are not in total
 }
 
 // holding is what a Budget knows of a mailbox.
@@ -38,7 +41,7 @@ const MailboxFiles = 5
 // NewBudget returns a budget: how many messages are parsed at the same time, how many octets mailboxes may take, and those of them that nobody
 // uses and that are only kept because clients come back, of which there may be so many boxes.
 func NewBudget(parsing int, mailboxes, warm int64, boxes int) *Budget {
-	return &Budget{parsing: make(chan struct{}, max(parsing, 1)), most: mailboxes, warm: warm, boxes: boxes, held: map[*Mailbox]*holding{}, resting: list.New()}
+	return &Budget{parsing: make(chan struct{}, max(parsing, 1)), most: mailboxes, warm: warm, boxes: boxes, held: map[*Mailbox]*holding{}, resting: list.New(), kept: list.New()}
 }
 
 // parse waits for its turn to parse a message; done must be called afterwards.
@@ -76,6 +79,7 @@ func (b *Budget) use(m *Mailbox) {
 	b.remove(m)
 	b.held[m] = &holding{octets: octets}
 	b.total += octets
+	b.trim()
 }
 
 // rest counts a mailbox that nobody uses any more; shrink must follow. It may be used again at any time, and is then left alone.
@@ -89,6 +93,7 @@ func (b *Budget) rest(m *Mailbox, octets int64) {
 	b.held[m] = &holding{octets, b.resting.PushBack(m)}
 	b.total += octets
 	b.idle += octets
+	b.trim()
 }
 
 // drop forgets a mailbox that is closed.
@@ -99,6 +104,7 @@ func (b *Budget) drop(m *Mailbox) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.remove(m)
+	b.dropKept(m)
 }
 
 // remove takes a mailbox out of the books. Called with mu held.

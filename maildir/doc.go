@@ -25,7 +25,7 @@
 //	dovecot-uidlist.lock  the same between processes; held for milliseconds
 //	Mailbox.mu            the records in memory; never across a system call
 //
-// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held, quota.mu with
+// At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held, keeper.mu with Budget.mu, quota.mu with
 // Mailbox.mu. quota.looking comes before all locks of mailboxes and is not taken with Store.tree held.
 //
 // # Files
@@ -35,7 +35,7 @@
 //	metadata.go attributes.go metadatanews.go                   annotations, ours and Dovecot's
 //	open.go load.go thaw.go                                     opening, keeping warm, closing a mailbox
 //	moved.go                                                    a Maildir or mailbox that is replaced while it is open
-//	budget.go                                                   how much memory mailboxes take together
+//	budget.go keep.go                                           how much memory mailboxes take together, and what is kept with them
 //	mailbox.go meta.go savedate.go api.go                       what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did

@@ -73,6 +73,8 @@ type Mailbox struct {
 
 	watches []int32 // the hub's, which protects them
 
+	kept keeper
+
 	// Protected by Store.mu.
 	refs int
 	idle time.Time // when refs became 0
