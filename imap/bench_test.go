@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The benchmarks talk to a server over a loopback socket. The mailbox is as large as -bench.messages says; the figures that are published
@@ -22,19 +25,48 @@ var benchMessages = flag.Int("bench.messages", 1000, "messages in the mailbox of
 
 // fillMailbox puts messages of 4 KB into a mailbox directory, as an old server left them: no uidlist.
 func fillMailbox(b *testing.B, dir string, n int) {
+	text := strings.Repeat("This line of text stands for what people write to each other.\n", 30)
+	fillWith(b, dir, n, func(i int) string {
+		return fmt.Sprintf("Return-Path: <a@example.org>\nReceived: from mx by host; Mon, 1 Jan 2024 00:00:00 +0000\n"+
+			"From: =?utf-8?q?J=C3=BCrgen?= <j%d@example.org>\nTo: someone@example.net\nCc: others <o@example.net>, more <m@example.net>\n"+
+			"Subject: Message number %d\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-ID: <%d@example.org>\n"+
+			"MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=xx\n\n"+
+			"--xx\nContent-Type: text/plain; charset=utf-8\n\n%s\n--xx\nContent-Type: text/html; charset=utf-8\n\n<p>%s</p>\n--xx--\n", i, i, i, text, text)
+	})
+}
+
+// conversation returns a short message of people who answer each other, some subjects being the same.
+func conversation(rng *rand.Rand, i int) string {
+	words := func(n int) string {
+		text := make([]string, n)
+		for j := range text {
+			text[j] = fmt.Sprintf("%c%s", 'a'+rng.IntN(26), []string{"lpha", "eta", "amma", "elta", "psilon"}[rng.IntN(5)])
+		}
+		return strings.Join(text, " ")
+	}
+	subject := []string{"", "Re: "}[rng.IntN(2)] + words(2+rng.IntN(7))
+	if rng.IntN(8) == 0 {
+		subject = "=?utf-8?q?Gr=C3=BC=C3=9Fe_an_" + strings.ReplaceAll(words(2), " ", "_") + "?="
+	}
+	head := fmt.Sprintf("From: %s <%s@example.org>\nTo: x@example.net\nSubject: %s\nDate: %s\nMessage-ID: <%d.abcdef@example.org>\n", words(1), words(1), subject,
+		time.Unix(1500000000+rng.Int64N(200_000_000), 0).UTC().Format(time.RFC1123Z), i)
+	if i > 0 && rng.IntN(100) < 45 {
+		parent := rng.IntN(i)
+		head += fmt.Sprintf("References: <%d.abcdef@example.org>\n\t<%d.abcdef@example.org>\n", parent/2, parent)
+	}
+	return head + "\nText.\n"
+}
+
+// fillWith puts messages into a mailbox directory.
+func fillWith(b *testing.B, dir string, n int, message func(i int) string) {
 	b.Helper()
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			b.Fatal(err)
 		}
 	}
-	text := strings.Repeat("This line of text stands for what people write to each other.\n", 30)
 	for i := range n {
-		msg := fmt.Sprintf("Return-Path: <a@example.org>\nReceived: from mx by host; Mon, 1 Jan 2024 00:00:00 +0000\n"+
-			"From: =?utf-8?q?J=C3=BCrgen?= <j%d@example.org>\nTo: someone@example.net\nCc: others <o@example.net>, more <m@example.net>\n"+
-			"Subject: Message number %d\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-ID: <%d@example.org>\n"+
-			"MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=xx\n\n"+
-			"--xx\nContent-Type: text/plain; charset=utf-8\n\n%s\n--xx\nContent-Type: text/html; charset=utf-8\n\n<p>%s</p>\n--xx--\n", i, i, i, text, text)
+		msg := message(i)
 		flags := []string{"", "S", "S", "RS"}[i%4]
 		name := fmt.Sprintf("%d.M%dP1.bench,S=%d,W=%d:2,%s", 1700000000+i, i, len(msg), len(msg)+strings.Count(msg, "\n"), flags)
 		if err := os.WriteFile(filepath.Join(dir, "cur", name), []byte(msg), 0o600); err != nil {
@@ -257,31 +289,70 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-func BenchmarkSort(b *testing.B) {
-	_, c := benchMailbox(b)
+// benchOrder measures commands that put a mailbox in order: when nothing is known of their keys, when all is, and when a message came since.
+func benchOrder(b *testing.B, commands ...string) {
+	ts := newTestServer(b, nil)
+	rng := rand.New(rand.NewPCG(1, 2))
+	fillWith(b, filepath.Join(ts.root, ".big"), *benchMessages, func(i int) string { return conversation(rng, i) })
+	c := newBenchClient(b, ts)
+	c.do("SELECT big")
 	c.do("FETCH 1:* (ENVELOPE)")
-	for _, criteria := range []string{"ARRIVAL", "REVERSE DATE", "SUBJECT REVERSE DATE", "DISPLAYFROM SIZE"} {
-		b.Run(criteria, func(b *testing.B) {
-			for b.Loop() {
-				c.do("UID SORT (%s) UTF-8 UNDELETED", criteria)
-			}
-			perMessage(b)
-		})
+	box, err := ts.store.Open("big")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer box.Release()
+	n := *benchMessages
+	for _, command := range commands {
+		for _, state := range []string{"first", "again", "one more"} {
+			b.Run(command+"/"+state, func(b *testing.B) {
+				c.do("%s", command)
+				var cpu time.Duration
+				for b.Loop() {
+					b.StopTimer()
+					switch state {
+					case "first":
+						for key := range sortKeys {
+							box.Keep(columnKey(key), nil, 0)
+						}
+						box.Keep(threadKey{}, nil, 0)
+						runtime.GC()
+					case "one more":
+						msg := strings.ReplaceAll(conversation(rng, n), "\n", "\r\n")
+						c.do("APPEND big {%d+}\r\n%s", len(msg), msg)
+						c.do("FETCH * (ENVELOPE)")
+						n++
+					}
+					before := processorTime(b)
+					b.StartTimer()
+					c.do("%s", command)
+					cpu += processorTime(b) - before
+				}
+				perMessage(b)
+				b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+			})
+		}
 	}
 }
 
-// BenchmarkThread is of messages that answer nobody; TestThreadLarge has deep threads.
-func BenchmarkThread(b *testing.B) {
-	_, c := benchMailbox(b)
-	c.do("FETCH 1:* (ENVELOPE)")
-	for _, algorithm := range []string{"ORDEREDSUBJECT", "REFERENCES", "REFS"} {
-		b.Run(algorithm, func(b *testing.B) {
-			for b.Loop() {
-				c.do("UID THREAD %s UTF-8 UNDELETED", algorithm)
-			}
-			perMessage(b)
-		})
+// processorTime is what the process has used, of all processors.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
 	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func BenchmarkSort(b *testing.B) {
+	benchOrder(b, "SORT (DATE) UTF-8 ALL", "SORT (SUBJECT) UTF-8 ALL", "SORT (REVERSE FROM DATE) UTF-8 ALL", "UID SORT (ARRIVAL) UTF-8 UNDELETED",
+		"UID SORT (DISPLAYFROM SIZE) UTF-8 UNDELETED", "UID SORT RETURN (PARTIAL 1:50) (REVERSE DATE) UTF-8 UNDELETED")
+}
+
+// BenchmarkThread is of short threads; TestThreadLarge has deep ones.
+func BenchmarkThread(b *testing.B) {
+	benchOrder(b, "THREAD REFERENCES UTF-8 ALL", "UID THREAD REFS UTF-8 UNDELETED", "UID THREAD ORDEREDSUBJECT UTF-8 UNDELETED")
 }
 
 func BenchmarkStore(b *testing.B) {

@@ -258,7 +258,7 @@ func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, 
 	}
 	add := sorted{uids: fresh}
 	if x.by != nil {
-		if add, err = s.sortBy(fresh, x.by, nil); err != nil {
+		if add, err = s.sortRows(fresh, x.by); err != nil {
 			return err
 		}
 	}

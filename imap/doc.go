@@ -13,7 +13,7 @@
 //     at the input, nothing else (idle.go); what blocks may be run by one that touches neither (progress.go). Other goroutines may interrupt or close the connection.
 //   - A client is never told of an EXPUNGE during FETCH, STORE or SEARCH, never of one of a message that it was not told of before, and
 //     sequence numbers in responses are those of the moment they are sent (RFC 9051 §7.5.1). Only sync.go tells.
-//   - Nothing is written to a client with a lock of a mailbox held.
+//   - Nothing is written to a client with a lock of a mailbox held. What is kept with a mailbox for all sessions is immutable and needs no lock.
 //   - An error is a response: handlers return it, and finish chooses the line (reply.go). What went wrong in the server is in the log and
 //     not in the response. Once the connection has failed every error means its end.
 //   - What varies by command, capability, FETCH item, SEARCH key or STATUS item is a row of a table.
@@ -53,8 +53,9 @@
 //	mailbox.go     CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
 //	fetch*.go, section*.go  FETCH
 //	search*.go     SEARCH, and what SORT and THREAD share with it
-//	sort.go        SORT; subject.go: base subjects
+//	sort*.go       SORT; subject.go: base subjects
 //	thread*.go     THREAD
+//	uidlists.go    lists of UIDs
 //	context.go     searches whose results the client follows; context_age.go: what time changes in them
 //	uidbatches.go  UIDBATCHES
 //	multisearch.go ESEARCH in many mailboxes; filters.go: searches that are kept by name

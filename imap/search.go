@@ -62,7 +62,11 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		}
 	}
 	if err == nil && by != nil {
-		found, err = s.sortBy(found.uids, by, pl.relevance)
+		if o.Update && !o.scored {
+			found, err = s.sortRows(found.uids, by) // of which contexts keep the values
+		} else {
+			found.uids, err = s.sort(found.uids, by, pl.relevance)
+		}
 	}
 	if err != nil {
 		if o.Save && !isBad(err) {

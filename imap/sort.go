@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"math"
-	"slices"
 	"strings"
 
 	"roost/imap/wire"
@@ -13,7 +12,8 @@ import (
 )
 
 // SORT and UID SORT (RFC 5256) with ESORT (RFC 5267 §3) and SORT=DISPLAY (RFC 5957). Texts are compared by i;unicode-casemap, which is
-// I18NLEVEL=1 (RFC 5255 §4.3). What is compared comes from records and from the parsed facts of messages, read anew each time.
+// I18NLEVEL=1 (RFC 5255 §4.3). This file reads from records and from the parsed facts of messages what is compared; sort_ranks.go puts it in order,
+// sort_column.go keeps the order of what never changes.
 
 const (
 	sortChunk = 256 // messages that a processor takes at once
@@ -48,7 +48,7 @@ func (a *sortValue) compare(b *sortValue) int {
 // sortKey is how a value is found: e is the message's ENVELOPE, for the keys that need it; false when the message is gone or p.err says why
 // it cannot be known.
 type sortKey struct {
-	envelope bool
+	envelope bool // the message says it, so that it never changes
 	value    func(p *probe, e *message.Envelope) (sortValue, bool)
 }
 
@@ -165,13 +165,12 @@ type sorted struct {
 // byRelevancy tells whether a criterion is the relevancy.
 func byRelevancy(c wire.SortCriterion) bool { return c.Key == wire.SortRelevancy }
 
-// sortBy returns the messages, given ascending, in the order of the criteria, of which relevancy is as found; those that are gone are left out. Ties are in the order of the
-// mailbox, whatever is reversed.
-func (s *session) sortBy(uids []uint32, by []wire.SortCriterion, found relevance) (sorted, error) {
+// sortValues reads what is compared of messages, given ascending; relevancy is as found. Those that are gone are left out.
+func (s *session) sortValues(uids []uint32, by []wire.SortKey, found relevance) (sorted, error) {
 	keys := make([]sortKey, len(by))
 	envelope := false
-	for i, c := range by {
-		keys[i] = sortKeys[c.Key]
+	for i, key := range by {
+		keys[i] = sortKeys[key]
 		envelope = envelope || keys[i].envelope
 	}
 	chunks := make([]sorted, (len(uids)+sortChunk-1)/sortChunk)
@@ -212,25 +211,31 @@ func (s *session) sortBy(uids []uint32, by []wire.SortCriterion, found relevance
 		all.values = append(all.values, chunks[i].values...)
 		chunks[i] = sorted{}
 	}
-	return all.order(by), nil
+	return all, nil
 }
 
-// order sorts rows that are in the order of the mailbox.
-func (rows *sorted) order(by []wire.SortCriterion) sorted {
+// sortRows returns the messages, given ascending, in the order of the criteria, of which none is the relevancy, with what was compared; those that are
+// gone are left out. Ties are in the order of the mailbox, whatever is reversed.
+func (s *session) sortRows(uids []uint32, by []wire.SortCriterion) (sorted, error) {
+	keys := make([]wire.SortKey, len(by))
+	for k := range by {
+		keys[k] = by[k].Key
+	}
+	rows, err := s.sortValues(uids, keys, nil)
+	if err != nil {
+		return sorted{}, err
+	}
 	n := len(by)
-	places := make([]int, len(rows.uids))
-	for i := range places {
-		places[i] = i
+	ranks := make([]ranking, n)
+	for k := range ranks {
+		ranks[k] = rank(rows.values, k, n)
 	}
-	slices.SortFunc(places, func(a, b int) int {
-		return cmp.Or(compareRows(by, rows.values[a*n:], rows.values[b*n:]), cmp.Compare(a, b))
-	})
-	out := sorted{make([]uint32, 0, len(places)), make([]sortValue, 0, len(rows.values))}
-	for _, place := range places {
+	out := sorted{make([]uint32, 0, len(rows.uids)), make([]sortValue, 0, len(rows.values))}
+	for _, place := range placesByRank(len(rows.uids), by, ranks) {
 		out.uids = append(out.uids, rows.uids[place])
-		out.values = append(out.values, rows.values[place*n:(place+1)*n]...)
+		out.values = append(out.values, rows.values[int(place)*n:(int(place)+1)*n]...)
 	}
-	return out
+	return out, nil
 }
 
 // compareRows compares the rows that begin two lists of values.

@@ -103,13 +103,22 @@ func TestSortOracle(t *testing.T) {
 			}
 			return 0
 		})
-		got, err := s.sortBy(uids, by, nil)
-		if err != nil || len(got.uids) != len(want) {
-			t.Fatal(len(got.uids), err)
+		rows, err := s.sortRows(uids, by)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for i := range want {
-			if got.uids[i] != want[i].uid {
-				t.Fatalf("%v: place %d has %d, want %d", by, i, got.uids[i], want[i].uid)
+		kept, err := s.sort(uids, by, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range map[string][]uint32{"read": rows.uids, "kept": kept} {
+			if len(got) != len(want) {
+				t.Fatalf("%s: %v: %d of %d", name, by, len(got), len(want))
+			}
+			for i := range want {
+				if got[i] != want[i].uid {
+					t.Fatalf("%s: %v: place %d has %d, want %d", name, by, i, got[i], want[i].uid)
+				}
 			}
 		}
 	}
@@ -135,8 +144,13 @@ func TestSortGone(t *testing.T) {
 	if _, err := box.Expunge(t.Context(), []uint32{2}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.sortBy([]uint32{1, 2, 3}, []wire.SortCriterion{{Key: wire.SortSubject, Reverse: true}}, nil)
-	if err != nil || !slices.Equal(got.uids, []uint32{3, 1}) {
+	by := []wire.SortCriterion{{Key: wire.SortSubject, Reverse: true}}
+	got, err := s.sort([]uint32{1, 2, 3}, by, nil)
+	if err != nil || !slices.Equal(got, []uint32{3, 1}) {
 		t.Errorf("%v, %v", got, err)
+	}
+	rows, err := s.sortRows([]uint32{1, 2, 3}, by)
+	if err != nil || !slices.Equal(rows.uids, []uint32{3, 1}) {
+		t.Errorf("%v, %v", rows, err)
 	}
 }

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -10,37 +11,23 @@ import (
 // orderedSubject, references and refs is called, then roots, first and next hold the result.
 //
 // Threads can be as deep as there are messages, so nothing here recurses, and each step takes time linear in the messages and their references
-// but for sorting and for the look-up of roots (links). Whatever order siblings have to be in, it is by date and then by place in the mailbox: all
+// but for the look-up of roots (links). Whatever order siblings have to be in, it is by date and then by place in the mailbox: all
 // messages are put in this order once, and lists are made by going through it.
 
-// threadMessage is what is known of a message. What the algorithm does not ask for stays zero.
-type threadMessage struct {
-	uid     uint32
-	date    int64       // when it was sent
-	subject string      // its base subject, as it is compared
-	reply   bool        // there were marks of a reply or forward
-	id      messageID   // zero: none
-	refs    []messageID // its ancestors, the nearest last
-}
-
-// messageID is a Message-ID, hashed.
-type messageID [16]byte
-
-// Bounds of what references can cost; what is beyond them is treated as if it were not in the header.
+// What references can cost is bounded; what is beyond is treated as if it were not in the header.
 const (
-	maxReferences     = 256     // of one message: the first and the last of them count
 	dummiesPerMessage = 4       // identifiers nobody has seen a message of, on average
 	minDummies        = 100_000 // … but so many in any case
 )
 
 // threads are messages becoming trees. A node is a message or a dummy for an identifier whose message is not there; 0 is none.
 type threads struct {
-	msgs    []threadMessage
-	node    []int32 // of a message, by place in msgs
-	msg     []int32 // by node: place in msgs + 1, 0 for a dummy
+	facts   *threadFacts
+	node    []int32 // of messages, in the order of the mailbox
+	msg     []int32 // by node: place in facts + 1, 0 for a dummy
 	parent  []int32 // by node
 	hasKids []bool  // by node: it has been a parent
-	byID    map[messageID]int32
+	named   []int32 // by number of an identifier: node
 	dummies int
 	links   links // the same trees as parent has them, while references are followed
 
@@ -48,8 +35,11 @@ type threads struct {
 	first, next []int32 // by node: first child, next sibling
 }
 
-func newThreads() *threads {
-	return &threads{byID: map[messageID]int32{}, msg: make([]int32, 1), parent: make([]int32, 1), hasKids: make([]bool, 1)}
+// newThreads returns threads for n messages.
+func newThreads(facts *threadFacts, n int) *threads {
+	t := &threads{facts: facts, node: make([]int32, 0, n), named: make([]int32, len(facts.names))}
+	t.msg, t.parent, t.hasKids = make([]int32, 1, n+1), make([]int32, 1, n+1), make([]bool, 1, n+1)
+	return t
 }
 
 // grow adds a node; place is that of its message, -1 for a dummy.
@@ -61,21 +51,21 @@ func (t *threads) grow(place int) int32 {
 	return int32(len(t.msg) - 1)
 }
 
-// add takes the next message and follows its references (step 1).
-func (t *threads) add(m threadMessage) {
-	refs := m.refs
-	m.refs = nil
-	place := len(t.msgs)
-	t.msgs = append(t.msgs, m)
-
+// add takes the next message, by its place in facts, and follows its references if they are wanted (step 1).
+func (t *threads) add(place int, references bool) {
+	if !references {
+		t.node = append(t.node, t.grow(place))
+		return
+	}
 	// An identifier belongs to the first message that has it; the others, and messages without, are nobody's ancestors.
-	self := t.byID[m.id]
+	id := t.facts.msgs[place].id
+	self := t.named[id]
 	switch {
-	case m.id == messageID{} || self != 0 && t.msg[self] != 0:
+	case id == 0 || self != 0 && t.msg[self] != 0:
 		self = t.grow(place)
 	case self == 0:
 		self = t.grow(place)
-		t.byID[m.id] = self
+		t.named[id] = self
 	default:
 		t.msg[self] = int32(place + 1)
 		t.dummies--
@@ -84,7 +74,7 @@ func (t *threads) add(m threadMessage) {
 
 	// (A) Each reference is the parent of the next, unless that has a parent.
 	above := int32(0)
-	for _, id := range refs {
+	for _, id := range t.facts.references(place) {
 		ref := t.reference(id)
 		if ref == 0 {
 			continue
@@ -105,11 +95,11 @@ func (t *threads) add(m threadMessage) {
 }
 
 // reference returns the node of an identifier, 0 when there would be too many dummies.
-func (t *threads) reference(id messageID) int32 {
-	n := t.byID[id]
-	if n == 0 && t.dummies < max(minDummies, dummiesPerMessage*len(t.msgs)) {
+func (t *threads) reference(id uint32) int32 {
+	n := t.named[id]
+	if n == 0 && t.dummies < max(minDummies, dummiesPerMessage*len(t.node)) {
 		n = t.grow(-1)
-		t.byID[id] = n
+		t.named[id] = n
 		t.dummies++
 	}
 	return n
@@ -129,7 +119,7 @@ func (t *threads) link(node, parent int32) {
 func (t *threads) isDummy(node int32) bool { return t.msg[node] == 0 }
 
 // of returns a node's message.
-func (t *threads) of(node int32) *threadMessage { return &t.msgs[t.msg[node]-1] }
+func (t *threads) of(node int32) *threadFact { return &t.facts.msgs[t.msg[node]-1] }
 
 // references is THREAD=REFERENCES.
 func (t *threads) references() {
@@ -180,9 +170,9 @@ func (t *threads) refs() {
 // orderedSubject is THREAD=ORDEREDSUBJECT: of the messages with a subject the first is the parent of the others.
 func (t *threads) orderedSubject() {
 	order := t.order()
-	heads := map[string]int32{}
+	heads := make([]int32, len(t.facts.names)) // by subject
 	for _, n := range order {
-		subject := t.of(n).subject
+		subject := t.of(n).subject &^ replyBit
 		if head := heads[subject]; head != 0 {
 			t.parent[n] = head
 		} else {
@@ -194,10 +184,26 @@ func (t *threads) orderedSubject() {
 
 // order returns the nodes of all messages by date.
 func (t *threads) order() []int32 {
-	order := slices.Clone(t.node)
-	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(t.of(a).date, t.of(b).date), cmp.Compare(t.msg[a], t.msg[b]))
-	})
+	earliest, latest := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, node := range t.node {
+		earliest, latest = min(earliest, t.of(node).date), max(latest, t.of(node).date)
+	}
+	since := func(place uint32) uint64 { return uint64(t.of(t.node[place]).date) - uint64(earliest) }
+	pairs, spare := make([]uint64, len(t.node)), make([]uint64, len(t.node)) // of half a date and a place in node
+	for i := range pairs {
+		pairs[i] = since(uint32(i))<<32 | uint64(i)
+	}
+	pairs, spare = sortPairs(pairs, spare, math.MaxUint32)
+	if len(pairs) > 0 && uint64(latest)-uint64(earliest) > math.MaxUint32 { // 136 years
+		for i, pair := range pairs {
+			pairs[i] = since(uint32(pair))>>32<<32 | pair&math.MaxUint32
+		}
+		pairs, _ = sortPairs(pairs, spare, math.MaxUint32)
+	}
+	order := make([]int32, len(pairs))
+	for i, pair := range pairs {
+		order[i] = t.node[uint32(pair)]
+	}
 	return order
 }
 
@@ -245,24 +251,19 @@ func (t *threads) prune() {
 // arrange makes the lists of children and roots from the parents: each in the order given, dummies where their first child is (steps 4 and 6).
 func (t *threads) arrange(order []int32) {
 	t.first, t.next = make([]int32, len(t.msg)), make([]int32, len(t.msg))
-	t.roots = t.roots[:0]
 	for _, n := range slices.Backward(order) {
-		p := t.parent[n]
-		if p == 0 {
+		if p := t.parent[n]; p != 0 {
+			t.next[n], t.first[p] = t.first[p], n
+		}
+	}
+	t.roots = t.roots[:0]
+	for _, n := range order {
+		if p := t.parent[n]; p == 0 {
 			t.roots = append(t.roots, n)
-			continue
-		}
-		t.next[n], t.first[p] = t.first[p], n
-	}
-	for n := range t.msg { // 0 is none, and has no children
-		if f := t.first[n]; f != 0 && t.isDummy(int32(n)) {
-			t.roots = append(t.roots, int32(n))
+		} else if t.isDummy(p) && t.first[p] == n { // only dummies at the top are left
+			t.roots = append(t.roots, p)
 		}
 	}
-	slices.SortFunc(t.roots, func(a, b int32) int {
-		x, y := t.head(a), t.head(b)
-		return cmp.Or(cmp.Compare(t.of(x).date, t.of(y).date), cmp.Compare(t.msg[x], t.msg[y]))
-	})
 }
 
 // head is the root, or the first child of a dummy.
@@ -275,37 +276,39 @@ func (t *threads) head(root int32) int32 {
 
 // mergeSubjects gathers threads with one subject (step 5) and tells whether there were any.
 func (t *threads) mergeSubjects() (merged bool) {
+	subject := func(m *threadFact) uint32 { return m.subject &^ replyBit }
+	isReply := func(m *threadFact) bool { return m.subject&replyBit != 0 }
 	// (B) The thread that others with its subject go to: a dummy rather than a message, an original rather than a reply, the first of equals.
-	table := map[string]int32{}
+	table := make([]int32, len(t.facts.names)) // by subject
 	for _, n := range t.roots {
 		m := t.of(t.head(n))
-		if m.subject == "" {
+		if subject(m) == 0 {
 			continue
 		}
-		old := table[m.subject]
-		if old == 0 || !t.isDummy(old) && (t.isDummy(n) || t.of(old).reply && !m.reply) {
-			table[m.subject] = n
+		old := table[subject(m)]
+		if old == 0 || !t.isDummy(old) && (t.isDummy(n) || isReply(t.of(old)) && !isReply(m)) {
+			table[subject(m)] = n
 		}
 	}
 	// (C)
 	for _, n := range t.roots {
 		m := t.of(t.head(n))
-		if m.subject == "" || table[m.subject] == n {
+		into := table[subject(m)]
+		if subject(m) == 0 || into == n {
 			continue
 		}
 		merged = true
-		into := table[m.subject]
 		switch {
 		case t.isDummy(n): // and so is into
 			for kid := t.first[n]; kid != 0; kid = t.next[kid] {
 				t.parent[kid] = into
 			}
-		case t.isDummy(into), m.reply && !t.of(into).reply:
+		case t.isDummy(into), isReply(m) && !isReply(t.of(into)):
 			t.parent[n] = into
 		default:
 			both := t.grow(-1)
 			t.parent[n], t.parent[into] = both, both
-			table[m.subject] = both
+			table[subject(m)] = both
 		}
 	}
 	return merged

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"roost/imap/wire"
+	"roost/maildir/message"
 )
 
 // mail makes a message from "id<ref,ref Subject@date"; everything but the id, "-" for none, may be missing.
@@ -28,8 +29,7 @@ func mail(t testing.TB, uid int, text string) threadMessage {
 			out.refs = append(out.refs, hashMessageID([]byte(ref)))
 		}
 	}
-	base, reply := baseSubject(m[3])
-	out.subject, out.reply = sortText(base).text, reply
+	out.subject, out.reply = threadSubject(&message.Envelope{Subject: []byte(m[3])})
 	if m[4] != "" {
 		date, err := strconv.Atoi(m[4])
 		if err != nil {
@@ -42,15 +42,16 @@ func mail(t testing.TB, uid int, text string) threadMessage {
 
 // threaded threads messages and returns the answer's trees.
 func threaded(name string, msgs []threadMessage) string {
-	algorithm := threadAlgorithms[name]
-	t := newThreads()
-	for _, m := range msgs {
-		if !algorithm.references {
-			m.id, m.refs = messageID{}, nil
-		}
-		t.add(m)
+	g := newThreadGatherer(new(threadFacts), nil, 0)
+	for i := range msgs {
+		g.add(&msgs[i])
 	}
-	algorithm.build(t)
+	facts := g.done()
+	return threadAlgorithms[name].threads(facts, facts.uids).String()
+}
+
+// String returns the answer's trees, with UIDs.
+func (t *threads) String() string {
 	var b strings.Builder
 	s := &session{enc: wire.NewEncoder(&b)}
 	s.writeThreads(t, true)
@@ -66,6 +67,7 @@ func TestThread(t *testing.T) {
 		{"strangers", "REFERENCES", "a; b; -; -", "(1)(2)(3)(4)"},
 		{"by date", "REFERENCES", "a@3; b@1; c@2", "(2)(3)(1)"},
 		{"ties", "REFERENCES", "a@5; b@5; c@5", "(1)(2)(3)"},
+		{"centuries", "REFERENCES", "a@9999999999; b@1; c@4294967296; d@4294967297; e@9999999999", "(2)(3)(4)(1)(5)"},
 		{"chain", "REFERENCES", "a; b<a; c<a,b; d<c", "(1 2 3 4)"},
 		{"answers", "REFERENCES", "a; b<a@9; c<a@8; d<c", "(1 (3 4)(2))"},
 		{"answer first", "REFERENCES", "b<a@2; a@1", "(2 1)"},
@@ -227,9 +229,9 @@ func plainReferences(msgs []threadMessage) string {
 		}
 	}
 	plainSort(roots)
-	table := map[string]*plainNode{}
+	table := map[messageID]*plainNode{}
 	for _, n := range roots {
-		if old, s := table[n.head().subject], n.head().subject; s != "" &&
+		if old, s := table[n.head().subject], n.head().subject; s != (messageID{}) &&
 			(old == nil || old.msg != nil && (n.msg == nil || old.msg.reply && !n.msg.reply)) {
 			table[s] = n
 		}
@@ -237,7 +239,7 @@ func plainReferences(msgs []threadMessage) string {
 	for _, n := range slices.Clone(roots) {
 		s := n.head().subject
 		into := table[s]
-		if s == "" || into == n {
+		if s == (messageID{}) || into == n {
 			continue
 		}
 		remove := func(n *plainNode) { roots = slices.DeleteFunc(roots, func(r *plainNode) bool { return r == n }) }
@@ -364,7 +366,7 @@ func TestThreadLarge(t *testing.T) {
 			for i := range msgs {
 				text := strings.ReplaceAll(shape(i), "-", "_")
 				head, refs, _ := strings.Cut(text, "<")
-				msgs[i] = threadMessage{uid: uint32(i + 1), date: int64(rng.IntN(n)), id: hashMessageID([]byte(head)), subject: strconv.Itoa(i % 1000)}
+				msgs[i] = threadMessage{uid: uint32(i + 1), date: int64(rng.IntN(n)), id: hashMessageID([]byte(head)), subject: hashMessageID([]byte(strconv.Itoa(i % 1000)))}
 				for ref := range strings.SplitSeq(refs, ",") {
 					msgs[i].refs = append(msgs[i].refs, hashMessageID([]byte(ref)))
 				}
@@ -380,13 +382,17 @@ func TestThreadLarge(t *testing.T) {
 
 // TestThreadDummies: identifiers of messages that nobody has cost memory; what is beyond the bound is not there.
 func TestThreadDummies(t *testing.T) {
-	threads := newThreads()
+	g := newThreadGatherer(new(threadFacts), nil, 0)
 	for i := range 2000 {
 		m := threadMessage{uid: uint32(i + 1)}
 		for j := range maxReferences {
 			m.refs = append(m.refs, hashMessageID(fmt.Append(nil, i, j)))
 		}
-		threads.add(m)
+		g.add(&m)
+	}
+	threads := newThreads(g.done(), 2000)
+	for i := range 2000 {
+		threads.add(i, true)
 	}
 	if limit := minDummies + 2000; len(threads.msg) > limit+1 {
 		t.Errorf("%d nodes for 2000 messages", len(threads.msg))

@@ -51,10 +51,8 @@ func last(uids []uint32) uint32 {
 
 // seq returns the sequence number of uid, 0 when the view does not hold it.
 func (v *view) seq(uid uint32) uint32 {
-	if i, ok := slices.BinarySearch(v.uids, uid); ok {
-		return uint32(i + 1)
-	}
-	return 0
+	near := 0
+	return v.seqNear(uid, &near)
 }
 
 // seqNear is seq for who asks for one message after another, quickest in ascending order; near is what the call before left there.
@@ -63,8 +61,12 @@ func (v *view) seqNear(uid uint32, near *int) uint32 {
 	if from >= to || v.uids[from] > uid {
 		from = 0
 	}
-	if from < to && v.uids[from] <= uid { // UIDs ascend by one or more
+	// UIDs ascend by one or more, which says where this one can be.
+	if from < to && v.uids[from] <= uid {
 		to = min(to, from+int(min(uid-v.uids[from], math.MaxInt32))+1)
+	}
+	if top := last(v.uids); uid <= top && uint64(top-uid) < uint64(len(v.uids)) {
+		from = max(from, len(v.uids)-1-int(top-uid))
 	}
 	i, ok := slices.BinarySearch(v.uids[from:to], uid)
 	*near = from + i
