@@ -62,7 +62,7 @@ func (s *session) searched(c *command, req *wire.Search, o searchOptions, by []w
 		}
 	}
 	if err == nil && by != nil {
-		if o.Update && !o.scored {
+		if o.Update && !slices.ContainsFunc(by, byRelevancy) {
 			found, err = s.sortRows(found.uids, by) // of which contexts keep the values
 		} else {
 			found.uids, err = s.sort(found.uids, by, pl.relevance)
