@@ -52,6 +52,15 @@ func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
 	}
 }
 
+// roughly guesses how many names of messages the directory has, from its size where the file system gives it one.
+func (d *dir) roughly() int {
+	fi, err := d.statSelf()
+	if err != nil {
+		return 0
+	}
+	return int(min(fi.size>>7, 1<<20))
+}
+
 // maxDepth bounds how deep directories are removed and walked; each level holds a file descriptor.
 const maxDepth = 32
 

@@ -29,6 +29,12 @@ var flagLetters = [...]struct {
 	flag   Flags
 }{{'D', Draft}, {'F', Flagged}, {'R', Answered}, {'S', Seen}, {'T', Deleted}}
 
+// baseName is the base of a file name.
+func baseName(s string) string {
+	base, _, _ := strings.Cut(s, ":")
+	return base
+}
+
 // parseFileName never fails: a name without valid flags has none.
 func parseFileName(s string) fileName {
 	base, info, _ := strings.Cut(s, ":")
@@ -66,10 +72,12 @@ func parseFileName(s string) fileName {
 
 // String is the file name with its flags sorted, as it is written in cur/.
 func (fn fileName) String() string {
-	return string(fn.appendTo(make([]byte, 0, len(fn.base)+len(fn.other)+len(fn.ext)+16)))
+	var buf [maxName + 64]byte
+	return string(fn.appendInfo(append(buf[:0], fn.base...)))
 }
 
-func (fn fileName) appendTo(dst []byte) []byte {
+// appendInfo appends what follows the base.
+func (fn fileName) appendInfo(dst []byte) []byte {
 	var set letterSet
 	for _, l := range flagLetters {
 		if fn.flags&l.flag != 0 {
@@ -80,8 +88,7 @@ func (fn fileName) appendTo(dst []byte) []byte {
 	for i := range len(fn.other) {
 		set.add(fn.other[i])
 	}
-	dst = append(append(dst, fn.base...), ":2,"...)
-	return append(set.appendTo(dst), fn.ext...)
+	return append(set.appendTo(append(dst, ":2,"...)), fn.ext...)
 }
 
 // letterSet is a set of octets that lists itself sorted.

@@ -88,32 +88,24 @@ func (u *update) number(added []sighting, final bool) error {
 	if len(added) == 0 {
 		return nil
 	}
-	type arrival struct {
-		sighting
-		base string
-		key  numberKey
-	}
 	type numbered struct {
 		sighting
 		listed
 	}
 	var theirs []numbered
-	var ours []sighting
-	arrivals := make([]arrival, len(added))
-	for i, s := range added {
-		base := s.base()
-		arrivals[i] = arrival{s, base, newNumberKey(base)}
-	}
-	slices.SortFunc(arrivals, func(a, b arrival) int { return a.key.compare(&b.key) })
-	for i, a := range arrivals {
-		if i > 0 && arrivals[i-1].base == a.base {
+	ours := make([]sighting, 0, len(added))
+	before := ""
+	for i, at := range numberOrder(added) {
+		a, base := added[at.index], added[at.index].base()
+		if i > 0 && base == before {
 			u.again = true // renamed while we looked, or a duplicate: another scan, which knows the first, finds out
 			continue
 		}
-		if l, ok := m.pending[a.base]; ok {
-			theirs = append(theirs, numbered{a.sighting, l})
-		} else if m.recs.byBase(a.base) == nil {
-			ours = append(ours, a.sighting)
+		before = base
+		if l, ok := m.pending[base]; ok {
+			theirs = append(theirs, numbered{a, l})
+		} else if m.recs.byBase(base) == nil {
+			ours = append(ours, a)
 		}
 	}
 	slices.SortFunc(theirs, func(a, b numbered) int { return cmp.Compare(a.uid, b.uid) })
@@ -136,7 +128,11 @@ func (u *update) number(added []sighting, final bool) error {
 		return ErrLimit
 	}
 	first := m.hdr.Next
-	var lines []byte
+	room := 0
+	for _, s := range ours {
+		room += len(s.name) + len("4294967295 :\n")
+	}
+	lines := make([]byte, 0, room)
 	for i, s := range ours {
 		lines = appendUIDLine(lines, first+uint32(i), nil, []byte(s.base()))
 	}
@@ -157,6 +153,22 @@ func (u *update) number(added []sighting, final bool) error {
 		m.addRecord(first+uint32(i), s, "")
 	}
 	return nil
+}
+
+// keyed is where a new file is in a list. Small, because sorting moves it about.
+type keyed struct {
+	key   numberKey
+	index int32
+}
+
+// numberOrder is the order in which new files get their UIDs.
+func numberOrder(added []sighting) []keyed {
+	order := make([]keyed, len(added))
+	for i, s := range added {
+		order[i] = keyed{newNumberKey(s.base()), int32(i)}
+	}
+	slices.SortFunc(order, func(a, b keyed) int { return a.key.compare(&b.key) })
+	return order
 }
 
 // lastUID is the highest UID in memory.

@@ -295,28 +295,27 @@ func (rs *records) name(r *record) string {
 	return rs.canonical(r)
 }
 
-// named tells whether name is the file name of a record, without allocating for the common forms.
+// named tells whether name is the file name of a record, without allocating.
 func (rs *records) named(r *record, name string) bool {
 	if r.state&hasOdd != 0 {
 		return rs.odd[r.uid] == name
 	}
-	n := int(r.base)
-	if len(name) < n || name[:n] != string(rs.baseOf(r)) {
-		return false
-	}
-	if r.flags == 0 && r.letters == 0 {
-		return len(name) == n && r.state&inNew != 0 || r.state&inNew == 0 && name[n:] == ":2,"
-	}
-	return rs.canonical(r) == name
+	var buf [maxName + 64]byte
+	return string(rs.appendCanonical(buf[:0], r)) == name
 }
 
 // canonical is the name that a record's flags ask for: bare in new/ without flags, else with sorted flags.
 func (rs *records) canonical(r *record) string {
-	base := rs.baseOf(r)
+	var buf [maxName + 64]byte
+	return string(rs.appendCanonical(buf[:0], r))
+}
+
+func (rs *records) appendCanonical(dst []byte, r *record) []byte {
+	dst = append(dst, rs.baseOf(r)...)
 	if r.state&inNew != 0 && r.flags == 0 && r.letters == 0 {
-		return string(base)
+		return dst
 	}
-	return fileName{base: string(base), flags: r.flags, letters: r.letters}.String()
+	return fileName{flags: r.flags, letters: r.letters}.appendInfo(dst)
 }
 
 // setName records the exact file name of a message that fn was parsed from.

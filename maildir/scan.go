@@ -17,7 +17,7 @@ type sighting struct {
 	again bool        // the scan saw this base name before
 }
 
-func (s sighting) base() string { return parseFileName(s.name).base }
+func (s sighting) base() string { return baseName(s.name) }
 
 // scan reads the directories and applies what is different. Without force only those whose mtime moved.
 func (u *update) scan(force bool) error {
@@ -143,11 +143,14 @@ type scanner struct {
 // read scans one directory.
 func (sc *scanner) read(d *dir, in recordState) error {
 	recs := sc.m.recs
+	if len(recs.list) == 0 {
+		sc.added = slices.Grow(sc.added, d.roughly())
+	}
 	return d.readNames(func(name string, dtype uint8) bool {
 		if ignorable(name) || dtype != unix.DT_REG && dtype != unix.DT_UNKNOWN {
 			return true // a directory, FIFO or symbolic link is no message
 		}
-		r := recs.byBase(parseFileName(name).base)
+		r := recs.byBase(baseName(name))
 		if r == nil {
 			sc.added = append(sc.added, sighting{name: name, in: in})
 			return true
