@@ -11,7 +11,7 @@ import (
 )
 
 // storeBatch is how many messages one SetFlags or Records call is given: others get the mailbox in between, and the connection is looked at.
-const storeBatch = 1000
+const storeBatch = 2000
 
 var errReadOnly = no("READ-ONLY", "Mailbox is open read-only")
 

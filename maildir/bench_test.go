@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var benchMessages = flag.Int("bench.messages", 10000, "messages in the mailbox of the benchmarks")
@@ -128,6 +132,49 @@ func BenchmarkChange(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkFloor renames the files of a mailbox with nothing but system calls, by one and by two goroutines: what flags of BenchmarkChange cannot go below.
+func BenchmarkFloor(b *testing.B) {
+	root := b.TempDir()
+	fillBox(b, root)
+	cur, err := os.Open(filepath.Join(root, "cur"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cur.Close()
+	names, err := cur.Readdirnames(-1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(names)
+	at := int(cur.Fd())
+	for _, n := range []int{1, hands} {
+		b.Run(fmt.Sprintf("rename-%d", n), func(b *testing.B) {
+			for b.Loop() {
+				var next atomic.Int64
+				if err := together(n, func() error {
+					for {
+						i := int(next.Add(1)) - 1
+						if i >= len(names) {
+							return nil
+						}
+						old := names[i]
+						if strings.HasSuffix(old, ":2,S") {
+							names[i] = strings.TrimSuffix(old, "S") + "FS"
+						} else {
+							names[i] = strings.TrimSuffix(old, "FS") + "S"
+						}
+						if err := unix.Renameat(at, old, at, names[i]); err != nil {
+							return err
+						}
+					}
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 func BenchmarkAppend(b *testing.B) {

@@ -6,89 +6,63 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"slices"
-	"time"
+	"sync/atomic"
 )
-
-// turnTime is for how long dovecot-uidlist.lock is held while many files are renamed or unlinked, so that Dovecot beside us waits for milliseconds.
-// Not shorter: making the lock file costs as much as some ten renames, and on ext4 more than that where many files were just removed.
-const turnTime = 10 * time.Millisecond
-
-// inTurns runs fn with the locks held until it has taken all uids, with turn.
-func (m *Mailbox) inTurns(ctx context.Context, uids []uint32, fn func(u *update, uids *[]uint32) error) error {
-	for len(uids) > 0 {
-		if err := m.update(ctx, func(u *update) error { return fn(u, &uids) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// turn takes UIDs off the list until others should have the lock.
-func (u *update) turn(uids *[]uint32) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		begin := time.Now()
-		for n := 1; len(*uids) > 0; n++ {
-			uid := (*uids)[0]
-			*uids = (*uids)[1:]
-			if !yield(uid) || n%16 == 0 && time.Since(begin) > turnTime {
-				return
-			}
-		}
-	}
-}
 
 // SetFlags changes flags of the uids (ascending) that exist. changed holds the records of all of them as they are afterwards; modified
 // holds the UIDs left alone because of UnchangedSince. After an error some may have been changed; with ErrFull, all for which there was room: on
 // a full disk there may be some for one file name and not for another.
 func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error) {
 	var full error
-	err = m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
+	err = m.inTurns(ctx, uids, func(u *update, uids []uint32) (int, error) {
 		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		var were []moreKeywords // of those whose keywords changed that are not in the names
 		saved := !m.keywords.unsaved
-		first := len(changed)
-		for uid := range u.turn(uids) {
-			r := m.recs.find(uid)
-			if r == nil {
-				continue
+		results := make([]flagging, len(uids))
+		n, err := u.turn(uids, func(i int, uid uint32) (err error) {
+			results[i], err = u.setFlags(uid, &ch, set)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		var done []uint32
+		var were []moreKeywords // of those whose keywords changed that are not in the names
+		for i, uid := range uids[:n] {
+			for try := 0; results[i].outcome == flagsLost && try <= findTries; try++ {
+				if try > 0 { // the scan for one shows where the others are
+					err = u.scan(true)
+				}
+				if err == nil {
+					results[i], err = u.setFlags(uid, &ch, set)
+				}
+				if err != nil {
+					return n, err
+				}
 			}
-			old := m.keywordsOf(r).More
-			left, err := u.setFlags(uid, &ch, set)
-			switch {
-			case left:
+			switch r := &results[i]; r.outcome {
+			case flagsRefused:
 				modified = append(modified, uid)
-				continue
-			case errors.Is(err, ErrGone):
-				continue
-			case errors.Is(err, ErrFull):
-				full = cmp.Or(full, err)
-				continue
-			case err != nil:
-				return err
+			case flagsFull:
+				full = cmp.Or(full, r.full)
+			case flagsSet:
+				done = append(done, uid)
+				if r.more {
+					were = append(were, moreKeywords{uid, r.was})
+				}
 			}
-			if r := m.recs.find(uid); r != nil && !slices.Equal(m.keywordsOf(r).More, old) {
-				were = append(were, moreKeywords{uid, slices.Clone(old)})
-			}
-			changed = m.Records([]uint32{uid}, changed)
 		}
 		err = u.flushMore()
-		if len(were) == 0 {
-			return u.postpone(err)
-		}
-		if err != nil {
+		if err != nil && len(were) > 0 {
 			m.takeBack(were, saved)
-			var uids []uint32
-			for _, r := range changed[first:] {
-				uids = append(uids, r.UID)
-			}
-			changed = m.Records(uids, changed[:first])
+		} else {
+			err = u.postpone(err)
 		}
-		return err
+		changed = m.Records(done, changed)
+		return n, err
 	})
 	return changed, modified, cmp.Or(err, full)
 }
@@ -132,50 +106,67 @@ func (m *Mailbox) keywordsOf(r *record) Keywords {
 	return k
 }
 
-// setFlags changes a message, and its name where that says so. left: it has changed since ch.UnchangedSince and was left alone. What another
-// program did a moment ago shows when the file is no longer called as we know: then the change is made to what there is now.
-func (u *update) setFlags(uid uint32, ch *FlagChange, set Keywords) (left bool, err error) {
+// flagging is what became of the flags of one message.
+type flagging struct {
+	outcome flagOutcome
+	more    bool     // the keywords beyond the letters changed
+	was     []uint16 // what they were then
+	full    error    // why there is no room, with flagsFull
+}
+
+type flagOutcome uint8
+
+const (
+	flagsGone    flagOutcome = iota // there is no such message
+	flagsLost                       // its file is not where it was: another program renamed or removed it
+	flagsRefused                    // changed since UnchangedSince
+	flagsFull                       // the directory cannot take the new name
+	flagsSet
+)
+
+// setFlags renames a message so that its name says what ch, with the keywords of set, makes of its flags. Other goroutines may do the same to others.
+func (u *update) setFlags(uid uint32, ch *FlagChange, set Keywords) (flagging, error) {
 	m := u.m
-	for range findTries {
-		r := m.recs.find(uid)
-		if r == nil {
-			return false, ErrGone
-		}
-		if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
-			return true, nil
-		}
-		had := m.keywordsOf(r)
-		flags, kw := ch.apply(r.flags, had, set)
-		if flags == r.flags && kw.equal(had) {
-			return false, nil
-		}
-		old := m.recs.name(r)
-		fn := parseFileName(old) // keeps what others put there
-		fn.flags, fn.letters = flags, kw.Letters
-		name := fn.String()
-		named := fn.flags != r.flags || fn.letters != r.letters
-		if named {
-			err := m.dirOf(r).rename(old, m.cur, name)
-			if errors.Is(err, fs.ErrNotExist) {
-				if err := u.scan(true); err != nil {
-					return false, err
-				}
-				continue
-			}
-			if err != nil {
-				return false, err
-			}
-		}
-		m.mu.Lock()
-		if named {
-			m.recs.setName(r, name, fn, 0)
-		}
-		m.setMore(r, kw.More)
-		m.touch(r)
+	m.mu.Lock()
+	r := m.recs.find(uid)
+	if r == nil {
 		m.mu.Unlock()
-		return false, nil
+		return flagging{outcome: flagsGone}, nil
 	}
-	return false, ErrGone
+	if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
+		m.mu.Unlock()
+		return flagging{outcome: flagsRefused}, nil
+	}
+	before := m.keywordsOf(r)
+	flags, kw := ch.apply(r.flags, before, set)
+	if flags == r.flags && kw.equal(before) {
+		m.mu.Unlock()
+		return flagging{outcome: flagsSet}, nil
+	}
+	from, old := m.dirOf(r), m.recs.name(r)
+	renamed := flags != r.flags || kw.Letters != r.letters
+	m.mu.Unlock()
+	fn := parseFileName(old) // keeps what others put there
+	fn.flags, fn.letters = flags, kw.Letters
+	name := fn.String()
+	if renamed {
+		switch err := from.rename(old, m.cur, name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return flagging{outcome: flagsLost}, nil
+		case errors.Is(err, ErrFull):
+			return flagging{outcome: flagsFull, full: err}, nil
+		case err != nil:
+			return flagging{}, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if renamed {
+		m.recs.setName(r, name, fn, 0)
+	}
+	m.setMore(r, kw.More)
+	m.touch(r)
+	return flagging{outcome: flagsSet, more: !slices.Equal(kw.More, before.More), was: before.More}, nil
 }
 
 // Expunge removes these messages whatever their flags, and returns those it removed. After an error some may have been removed.
@@ -186,25 +177,38 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []uint32) (gone []uint32, er
 // expunge is Expunge, or with durable one that survives a loss of power.
 func (m *Mailbox) expunge(ctx context.Context, uids []uint32, durable bool) (gone []uint32, err error) {
 	used := map[*dir]bool{}
-	err = m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
-		var done []uint32
-		defer func() {
-			m.mu.Lock()
-			freed, known := m.sumOf(done)
-			m.forget(done)
-			m.mu.Unlock()
-			gone = append(gone, done...)
-			m.store.logFreed(freed, known)
-		}()
-		for uid := range u.turn(uids) {
-			if from, err := u.unlink(uid); err != nil {
-				return err
-			} else if from != nil {
-				done = append(done, uid)
-				used[from] = true
+	err = m.inTurns(ctx, uids, func(u *update, uids []uint32) (int, error) {
+		from := make([]*dir, len(uids)) // where each file was that is removed
+		var lost atomic.Bool
+		n, err := u.turn(uids, func(i int, uid uint32) (err error) {
+			from[i], err = u.tryUnlink(uid)
+			if errors.Is(err, fs.ErrNotExist) {
+				lost.Store(true)
+				return nil
+			}
+			return err
+		})
+		if err == nil && lost.Load() {
+			for i, uid := range uids[:n] {
+				if from[i] == nil && err == nil {
+					from[i], err = u.unlink(uid)
+				}
 			}
 		}
-		return nil
+		var done []uint32
+		for i, uid := range uids[:n] {
+			if from[i] != nil {
+				done = append(done, uid)
+				used[from[i]] = true
+			}
+		}
+		m.mu.Lock()
+		freed, known := m.sumOf(done)
+		m.forget(done)
+		m.mu.Unlock()
+		gone = append(gone, done...)
+		m.store.logFreed(freed, known)
+		return n, err
 	})
 	if err == nil && durable {
 		for d := range used {
@@ -227,17 +231,30 @@ func (u *update) postpone(err error) error {
 	return err
 }
 
+// tryUnlink removes the file of a message if it is where memory has it, and returns the directory; nil when there is no such message. Other
+// goroutines may remove others.
+func (u *update) tryUnlink(uid uint32) (from *dir, err error) {
+	m := u.m
+	m.mu.Lock()
+	r := m.recs.find(uid)
+	if r == nil {
+		m.mu.Unlock()
+		return nil, nil
+	}
+	from, name := m.dirOf(r), m.recs.name(r)
+	m.mu.Unlock()
+	if err := from.unlink(name); err != nil {
+		return nil, err
+	}
+	return from, nil
+}
+
 // unlink removes the file of a message and returns the directory it was in; nil when there is no such message any more. A file that several scans
 // did not show is as good as removed, even if other programs rename so much that nobody can be sure: should it turn up again, it is a new message.
 func (u *update) unlink(uid uint32) (from *dir, err error) {
 	m := u.m
 	for range findTries {
-		r := m.recs.find(uid)
-		if r == nil {
-			return nil, nil
-		}
-		from = m.dirOf(r)
-		if err := from.unlink(m.recs.name(r)); !errors.Is(err, fs.ErrNotExist) {
+		if from, err = u.tryUnlink(uid); !errors.Is(err, fs.ErrNotExist) {
 			return from, err
 		}
 		if err := u.scan(true); err != nil {
@@ -251,7 +268,7 @@ func (u *update) unlink(uid uint32) (from *dir, err error) {
 	if r == nil {
 		return nil, nil
 	}
-	return from, nil
+	return m.dirOf(r), nil
 }
 
 // ClaimRecent is for SELECT: it returns the first UID that is \Recent for the caller and moves new/ to cur/, so that the next
@@ -278,24 +295,31 @@ func (m *Mailbox) ClaimRecent(ctx context.Context) (uint32, error) {
 	if len(uids) > 0 && m.cur.crowded() {
 		return first, nil
 	}
-	return first, m.inTurns(ctx, uids, func(u *update, uids *[]uint32) error {
-		for uid := range u.turn(uids) {
-			r := m.recs.find(uid)
-			if r == nil || r.state&inNew == 0 {
-				continue
-			}
-			old := m.recs.name(r)
-			fn := parseFileName(old)
-			name := fn.String()
-			if err := m.new.rename(old, m.cur, name); errors.Is(err, fs.ErrNotExist) {
-				continue // another program was faster; the next Sync sees where it went
-			} else if err != nil {
-				return err
-			}
-			m.mu.Lock()
-			m.recs.setName(r, name, fn, 0)
-			m.mu.Unlock()
-		}
-		return nil
+	return first, m.inTurns(ctx, uids, func(u *update, uids []uint32) (int, error) {
+		return u.turn(uids, func(_ int, uid uint32) error { return u.claim(uid) })
 	})
+}
+
+// claim moves a message from new/ to cur/, if it is there. Other goroutines may move others.
+func (u *update) claim(uid uint32) error {
+	m := u.m
+	m.mu.Lock()
+	r := m.recs.find(uid)
+	if r == nil || r.state&inNew == 0 {
+		m.mu.Unlock()
+		return nil
+	}
+	old := m.recs.name(r)
+	m.mu.Unlock()
+	fn := parseFileName(old)
+	name := fn.String()
+	if err := m.new.rename(old, m.cur, name); errors.Is(err, fs.ErrNotExist) {
+		return nil // another program was faster; the next Sync sees where it went
+	} else if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recs.setName(r, name, fn, 0)
+	return nil
 }

@@ -39,7 +39,8 @@
 //	mailbox.go meta.go savedate.go api.go                       what callers see of it
 //	record.go history.go keywordset.go keywordtable.go          memory
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did
-//	change.go deliver.go flush.go copy.go replace.go intent.go  changes
+//	change.go turn.go copy.go replace.go intent.go              changes
+//	deliver.go storewriter.go flush.go                          new messages
 //	state.go snapshot.go cache.go accesskey.go                  state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	quota.go maildirsize.go quotastate.go                       limits, and what mail takes
