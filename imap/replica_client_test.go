@@ -404,7 +404,9 @@ func (c *replica) apply(line string) {
 		} else {
 			c.dirty[m[2]] = true
 		}
-		delete(c.status, m[3])
+		if delete(c.status, m[3]); m[3] != "" && m[3] == c.box {
+			c.box = m[2]
+		}
 	} else if rest, ok := strings.CutPrefix(line, "* SEARCH"); ok && c.run != nil {
 		rest, _, _ = strings.Cut(rest, "(")
 		for word := range strings.FieldsSeq(rest) {

@@ -412,7 +412,9 @@ func (c *replica) doNames(rnd *rand.Rand) {
 		c.w.files.Unlock()
 	default:
 		c.w.files.Lock()
-		c.cmd("RENAME %s %s", from, to)
+		if strings.HasPrefix(c.cmd("RENAME %s %s", from, to), "OK") && c.box == from {
+			c.box = to
+		}
 		c.w.files.Unlock()
 		c.changed(to)
 	}
