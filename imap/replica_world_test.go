@@ -25,7 +25,6 @@ type world struct {
 	ts      *testServer
 	clients []*replica
 	quiet   bool // a failure is counted and not reported
-	ended   bool
 
 	serving sync.RWMutex // contents for writing while there is no server
 	epoch   atomic.Int64 // servers there were
