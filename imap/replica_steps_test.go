@@ -180,6 +180,9 @@ func (c *replica) doStore(rnd *rand.Rand) {
 			modified[n] = true
 		}
 	}
+	if len(modified) > 0 { // what is gone by now has its EXPUNGE to come
+		c.cmd("NOOP")
+	}
 	for _, m := range c.msgs {
 		was, ok := before[m.uid]
 		if !ok || was.modseq == 0 {

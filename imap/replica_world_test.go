@@ -52,6 +52,9 @@ type flagsAt struct {
 	modseq uint64
 }
 
+// maxWatch is how long the watcher may take to tell of a file.
+const maxWatch = 25 * time.Millisecond
+
 const traceLines = 400
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -187,6 +190,7 @@ func (w *world) event(rnd *rand.Rand) {
 		// A file that is put back has its old UID again if nobody remembers any more that clients were told of its end, a limit of what can be
 		// kept outside the state. So those that were put back are noticed first.
 		w.removed = nil
+		time.Sleep(2 * maxWatch)
 		for _, name := range w.mailboxes() {
 			if box, err := w.ts.store.Open(name); err == nil {
 				box.Release()
