@@ -19,7 +19,7 @@ func appendTextBy(dst, body []byte, convert converter) []byte {
 	if body = trimSpace(body); bytes.IndexByte(body, '\n') >= 0 {
 		body = unfold(nil, body)
 	}
-	return appendWordsBy(dst, body, convert)
+	return appendWords(dst, body, convert)
 }
 
 // converter appends octets in a charset.
@@ -34,10 +34,7 @@ type word struct {
 // appendWords appends b with its encoded words decoded. They are found anywhere, also in quoted strings and inside of other text, as mail
 // programs send and show them. White space between two of them goes (RFC 2047 §6.2), and a character may be cut in two by them. What only
 // looks like one stays. One pass: nothing that was looked at in vain is looked at again.
-func appendWords(dst, b []byte) []byte { return appendWordsBy(dst, b, appendUTF8) }
-
-// appendWordsBy is appendWords with the way in which octets of a charset are appended.
-func appendWordsBy(dst, b []byte, convert converter) []byte {
+func appendWords(dst, b []byte, convert converter) []byte {
 	var (
 		charset []byte // of pending
 		pending []byte // octets of words not converted yet
