@@ -101,7 +101,7 @@ func (m *Mailbox) makeDir(name string) error {
 func (m *Mailbox) suffices(snap *snapshot) bool {
 	plain, err := m.sameFile(moreKeywordsName, fileInfo{})
 	c := m.cache
-	return err == nil && plain && c.gen == snap.cacheGen && c.end == snap.cacheEnd && !c.wasteful(snap.cacheN, int(snap.cached)) &&
+	return err == nil && plain && snap.more == 0 && c.gen == snap.cacheGen && c.end == snap.cacheEnd && !c.wasteful(snap.cacheN, int(snap.cached)) &&
 		(&update{m: m}).readKeywords() == nil
 }
 
@@ -116,7 +116,15 @@ func (m *Mailbox) fill(snap *snapshot, same bool) error {
 	if same {
 		m.adopt(snap)
 		m.dead = snap.dead
-		return (&update{m: m}).readKeywords()
+		err := (&update{m: m}).readKeywords()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, uid := range snap.hadMore {
+			if r := m.recs.find(uid); r.state&hasMore == 0 {
+				m.touch(r)
+			}
+		}
+		return err
 	}
 	m.unsaved = true
 	m.now = max(ModSeq(time.Now().UnixMicro()), 1)
@@ -261,7 +269,8 @@ func (m *Mailbox) overlay(snap *snapshot) {
 		}
 		m.recs.setSize(r, s.size)
 		r.wire, r.time, r.meta = s.wire, s.time, s.meta
-		if r.flags == s.flags && r.letters == s.letters {
+		_, had := slices.BinarySearch(snap.hadMore, r.uid)
+		if r.flags == s.flags && r.letters == s.letters && !had && r.state&hasMore == 0 { // what roost-keywords said then is not known
 			r.modseq = s.modseq
 		}
 	}

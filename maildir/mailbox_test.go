@@ -916,3 +916,39 @@ func TestLettersWithoutName(t *testing.T) {
 	}
 	b.check()
 }
+
+// What roost-keywords says of a message may be another's after a restore while nobody served: the message counts as changed.
+func TestMoreKeywordsRestored(t *testing.T) {
+	for _, arrived := range []bool{false, true} {
+		for _, lost := range []bool{false, true} {
+			b := newBox(t)
+			var names []string
+			for i := range maxLetters + 1 {
+				names = append(names, fmt.Sprint("k", i))
+			}
+			b.append("one\n", 0, names...)
+			b.append("two\n", 0)
+			state := b.store.opt.State
+			b.shut()
+			time.Sleep(2 * tick) // so that the snapshot counts
+			b = reopen(t, b.dir, state)
+			before := b.Now()
+			b.shut()
+			path := filepath.Join(b.dir, moreKeywordsName)
+			text, err := os.ReadFile(path)
+			must(t, err)
+			must(t, os.Remove(path))
+			if !lost {
+				must(t, os.WriteFile(path, bytes.Replace(text, []byte("k26"), []byte("another"), 1), 0o600))
+			}
+			if arrived {
+				b.put("cur", "1.b:2,S", "three\n")
+			}
+			b = reopen(t, b.dir, state)
+			ch := b.Changes(before)
+			if !ch.Unknown && !slices.ContainsFunc(ch.Changed, func(r Record) bool { return r.UID == 1 }) {
+				t.Errorf("arrived %v, lost %v: changes %+v", arrived, lost, ch)
+			}
+		}
+	}
+}

@@ -23,7 +23,7 @@ import (
 // needs are read without the others. Written to a temporary file and renamed, never fsynced: of a torn one some checksum is wrong. It is read
 // into memory and not mapped, because a mapped file that somebody truncates would end the process with SIGBUS.
 const (
-	snapshotMagic = "RoostSN3"
+	snapshotMagic = "RoostSN4"
 	recordOctets  = 53
 	maxHeader     = 1 << 20 // the uidlist's header line may carry what we do not know
 )
@@ -46,9 +46,11 @@ type snapshot struct {
 	deleted     uint32 // messages with \Deleted
 	inNew       uint32 // messages in new/
 	cached      uint32 // messages with facts in the cache
+	more        uint32 // messages with keywords that only roost-keywords names
 	recs        *records
 	dead        map[string]uint32
 	expunged    history
+	hadMore     []uint32 // the UIDs that more counts
 
 	f        *os.File // nil when all has been read
 	body     int64    // where the sections begin
@@ -90,7 +92,7 @@ func (s *snapshot) encode() [][]byte {
 	recs := snapWriter{b: make([]byte, 0, recordOctets*n)}
 	var rest snapWriter
 	var text arena // without what is in the arena of the records but belongs to none any more
-	s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached = 0, 0, 0, 0, 0
+	s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached, s.more = 0, 0, 0, 0, 0, 0
 	for i := range s.recs.list {
 		r := &s.recs.list[i]
 		s.tally(r)
@@ -106,7 +108,7 @@ func (s *snapshot) encode() [][]byte {
 		recs.u16(r.extra)
 		recs.u8(r.base)
 		recs.u8(uint8(r.flags))
-		recs.u8(uint8(r.state &^ hasMore))
+		recs.u8(uint8(r.state))
 		if r.state&hasOdd != 0 {
 			rest.str(s.recs.odd[r.uid])
 		}
@@ -154,6 +156,9 @@ func (s *snapshot) tally(r *record) {
 	if r.meta != 0 {
 		s.cached++
 	}
+	if r.state&hasMore != 0 {
+		s.more++
+	}
 }
 
 func (s *snapshot) encodeHeader() []byte {
@@ -179,7 +184,7 @@ func (s *snapshot) encodeHeader() []byte {
 	w.u64(s.cacheGen)
 	w.u64(uint64(s.cacheEnd))
 	w.u32(uint32(s.cacheN))
-	for _, n := range []uint32{s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached} {
+	for _, n := range []uint32{s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached, s.more} {
 		w.u32(n)
 	}
 	w.u64(uint64(s.recs.octets))
@@ -288,7 +293,7 @@ func (s *snapshot) decodeHeader(b []byte) bool {
 	s.seen = dirTimes{new: int64(r.u64()), cur: int64(r.u64())}
 	s.newIno, s.curIno, s.settled = r.u64(), r.u64(), r.u8() != 0
 	s.cacheGen, s.cacheEnd, s.cacheN = r.u64(), int64(r.u64()), int(r.u32())
-	for _, n := range []*uint32{&s.unseen, &s.firstUnseen, &s.deleted, &s.inNew, &s.cached} {
+	for _, n := range []*uint32{&s.unseen, &s.firstUnseen, &s.deleted, &s.inNew, &s.cached, &s.more} {
 		*n = r.u32()
 	}
 	s.recs.octets, s.recs.unsized = int64(r.u64()), int(r.u32())
@@ -385,6 +390,7 @@ func (s *snapshot) readAll() error {
 		return err
 	}
 	odd := map[uint32]string{}
+	var more []uint32
 	r := snapReader{b: rest}
 	for i := range list {
 		rec := &list[i]
@@ -394,13 +400,17 @@ func (s *snapshot) readAll() error {
 		if rec.state&hasOdd != 0 {
 			odd[rec.uid] = r.str()
 		}
+		if rec.state&hasMore != 0 { // roost-keywords says which
+			rec.state &^= hasMore
+			more = append(more, rec.uid)
+		}
 	}
 	dead, expunged, ok := r.history()
 	if !ok {
 		return errSnapshot
 	}
 	rs.list, rs.text, rs.odd, rs.unnamed = list, text, odd, true
-	s.recs, s.dead, s.expunged = &rs, dead, expunged
+	s.recs, s.dead, s.expunged, s.hadMore = &rs, dead, expunged, more
 	return nil
 }
 
