@@ -30,11 +30,17 @@ func (h house) path(elem ...string) string {
 // write makes a file; DIR in its text is the directory.
 func (h house) write(name, text string) string {
 	h.t.Helper()
+	return h.put(name, strings.ReplaceAll(text, "DIR", h.dir))
+}
+
+// put makes a file with this text, which may be a key in whose base64 anything may happen to stand.
+func (h house) put(name, text string) string {
+	h.t.Helper()
 	path := h.path(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		h.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", h.dir)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		h.t.Fatal(err)
 	}
 	return path
@@ -66,7 +72,7 @@ func (h house) certificate(n int) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		h.write(fmt.Sprintf("acme/archive/%s%d.pem", name, n), string(text))
+		h.put(fmt.Sprintf("acme/archive/%s%d.pem", name, n), string(text))
 		h.link(fmt.Sprintf("../archive/%s%d.pem", name, n), "acme/live/"+name+".pem")
 	}
 }
