@@ -43,6 +43,8 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 		if err != nil && s.ctx.Err() == nil && !errors.Is(err, maildir.ErrLocked) {
 			s.log.Warn("cannot look for changes", "mailbox", v.box.Name(), "cause", err)
 		}
+	} else if v.box.Gone() {
+		return errMailboxGone // the command, or another session, found out
 	}
 	if !ev.messages {
 		return nil
