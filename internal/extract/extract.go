@@ -157,7 +157,8 @@ func childError(exited *exec.ExitError, complaint string) error {
 		return errors.New("extract: the child could not limit itself")
 	case status.Exited() && status.ExitStatus() > statusKind && status.ExitStatus() <= statusKind+int(Crashed):
 		return &Error{Kind(status.ExitStatus() - statusKind)}
-	case strings.Contains(complaint, "out of memory"), strings.Contains(complaint, "cannot allocate"):
+	case strings.Contains(complaint, "out of memory"), strings.Contains(complaint, "cannot allocate"),
+		strings.Contains(complaint, "SIGSEGV") && strings.Contains(complaint, "\ngoroutine 0 "): // Go's collector got no memory, and goes on (1.26)
 		return &Error{TooHungry}
 	case strings.Contains(complaint, "stack exceeds"), strings.Contains(complaint, "stack overflow"):
 		return &Error{TooDeep}
