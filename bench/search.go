@@ -162,7 +162,8 @@ func (b *searchBench) build(ctx context.Context) error {
 	ended, pinged := make(chan struct{}), make(chan pings, 1)
 	go func() { pinged <- ping(s, ended) }()
 	var heap int64
-	err := b.awaitIndex(ctx, b.opt.messages, func() { heap = max(heap, status(s.processes()[0], "RssAnon")) })
+	server := s.processes()[0]
+	err := b.awaitIndex(ctx, b.opt.messages, func() { heap = max(heap, status(server, "RssAnon")) })
 	took := time.Since(start).Seconds()
 	close(ended)
 	p := <-pinged
@@ -173,7 +174,7 @@ func (b *searchBench) build(ctx context.Context) error {
 	n, r := float64(b.opt.messages), b.report
 	r.fact(fact{name: "full build", unit: rate, value: n / took, atLeast: 600})
 	r.fact(fact{name: "CPU time of the server in it, per message", unit: seconds, value: s.cpu().Seconds() / n})
-	r.fact(fact{name: "peak of resident memory (RSS)", unit: mebibytes, value: float64(status(s.processes()[0], "VmHWM")), atMost: 400 << 20})
+	r.fact(fact{name: "peak of resident memory (RSS)", unit: mebibytes, value: float64(status(server, "VmHWM")), atMost: 400 << 20})
 	r.fact(fact{name: "of it not pages of files", unit: mebibytes, value: float64(heap)})
 	r.fact(fact{name: "NOOP of another client meanwhile, median", unit: seconds, value: percentile(p.times, 50).Seconds()})
 	r.fact(fact{name: "NOOP of another client meanwhile, p99", unit: seconds, value: percentile(p.times, 99).Seconds(), atMost: 0.050})

@@ -105,7 +105,7 @@ func (b *searchBench) awaitIndex(ctx context.Context, messages int, watch func()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(max(20*time.Millisecond, time.Duration(messages-now.Documents)*2*time.Microsecond)): // looking costs time, too
 		}
 	}
 	return fmt.Errorf("%d messages were not indexed: nothing moved in %v", messages, patience)
