@@ -73,7 +73,7 @@ func (m *Mailbox) save() {
 // mailbox is given up.
 func (m *Mailbox) takeSnapshot() (b [][]byte, dir string) {
 	m.mu.Lock()
-	behind := m.unsaved
+	behind, watched := m.unsaved, m.watched()
 	m.mu.Unlock()
 	if !behind {
 		return nil, ""
@@ -83,14 +83,16 @@ func (m *Mailbox) takeSnapshot() (b [][]byte, dir string) {
 	}
 	newSt, err1 := m.new.statSelf()
 	curSt, err2 := m.cur.statSelf()
+	age := time.Duration(time.Now().UnixNano() - max(newSt.mtime, curSt.mtime))
+	// The times may be those of our own changes, and what another program did in between is told by the watcher: perhaps not yet.
+	told := !watched || age > tellAll || hub.drained(m)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.unsaved || m.hdr.Validity == 0 {
 		return nil, ""
 	}
-	settled := err1 == nil && err2 == nil && m.seen.again.IsZero() && !m.hints.any() &&
-		newSt.mtime == m.seen.new && curSt.mtime == m.seen.cur && len(m.pending) == 0 &&
-		time.Now().UnixNano()-max(newSt.mtime, curSt.mtime) > int64(tick)
+	settled := err1 == nil && err2 == nil && m.seen.again.IsZero() && told && !m.hints.any() &&
+		newSt.mtime == m.seen.new && curSt.mtime == m.seen.cur && len(m.pending) == 0 && age > tick
 	s := snapshot{hdr: m.hdr, now: m.now, recent: m.recent, list: m.list, seen: m.seen, newIno: newSt.ino, curIno: curSt.ino,
 		settled: settled, recs: m.recs, dead: m.dead, expunged: m.expunged}
 	m.cache.mu.Lock()
@@ -99,6 +101,9 @@ func (m *Mailbox) takeSnapshot() (b [][]byte, dir string) {
 	m.unsaved = false
 	return s.encode(), boxState(m.store.opt.State, m.storage)
 }
+
+// tellAll is longer than events wait for the watcher on any machine that is of use.
+const tellAll = 10 * time.Second
 
 func (m *Mailbox) writeSnapshot(dir string, b [][]byte) {
 	if b == nil {

@@ -48,6 +48,8 @@ type watchHub struct {
 	mu   sync.Mutex // protects what follows
 	ino  *inotify
 	dirs map[int32]watched // by watch descriptor
+
+	ending sync.Map // of drained: chan struct{} by watch descriptor
 }
 
 type watched struct {
@@ -107,6 +109,9 @@ func (h *watchHub) run(ino *inotify) {
 			delete(h.dirs, ev.wd)
 		}
 		h.mu.Unlock()
+		if done, ok := h.ending.LoadAndDelete(ev.wd); ok && ev.gone {
+			close(done.(chan struct{}))
+		}
 		switch {
 		case ev.lost:
 			slog.Info("inotify lost events, looking at all open mailboxes")
@@ -118,6 +123,34 @@ func (h *watchHub) run(ino *inotify) {
 	slog.Warn("inotify failed: changes by other programs are found by polling", "cause", err)
 	h.down.Store(true)
 	h.doubtAll()
+}
+
+// maxDrain bounds how long events are waited for.
+const maxDrain = 250 * time.Millisecond
+
+// drained waits until all that has happened in the directories of a mailbox is among its hints; false when that takes too long. Events
+// come in order, and the last one of a watch says that it has ended: so one is begun and ended, on a directory that is not watched otherwise.
+func (h *watchHub) drained(m *Mailbox) bool {
+	h.mu.Lock()
+	ino := h.ino
+	h.mu.Unlock()
+	if ino == nil {
+		return false
+	}
+	wd, err := ino.add(m.box.path())
+	if err != nil {
+		return false
+	}
+	done := make(chan struct{})
+	h.ending.Store(wd, done)
+	ino.remove(wd)
+	select {
+	case <-done:
+		return true
+	case <-time.After(maxDrain):
+		h.ending.Delete(wd)
+		return false
+	}
 }
 
 // doubtAll is called when anything may have happened anywhere.
