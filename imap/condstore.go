@@ -97,21 +97,20 @@ func (v *view) changedIn(ch *maildir.Changes, of uidSet) []maildir.Record {
 	return slices.DeleteFunc(ch.Changed, func(r maildir.Record) bool { return !of.has(r.UID) || v.seq(r.UID) == 0 })
 }
 
-// resync answers the QRESYNC parameter of SELECT: what happened since the client was here last (RFC 7162 §3.2.5). Sequence match data would
+// resync answers the QRESYNC parameter of SELECT: ch, what happened since the client was here last (RFC 7162 §3.2.5). Sequence match data would
 // tell from where on to look when nobody remembers (§3.2.5.2), if expunged messages never came back. Here one that is restored from a backup may, after its
 // uidlist line, once the state is lost that knew better; then numbers agree although a message below is gone. So it is not used.
-func (s *session) resync(q *wire.QResync, validity uint32) {
+func (s *session) resync(q *wire.QResync, ch *maildir.Changes) {
 	v := s.view
-	if q.UIDValidity != validity || v.next <= 1 {
+	if v.next <= 1 {
 		return
 	}
 	known := uidSet{{1, v.next - 1}}
 	if q.Known != nil {
 		known = knownUIDs(q.Known).intersect(known)
 	}
-	ch := v.box.Changes(maildir.ModSeq(q.ModSeq))
-	s.writeVanished(v.vanishedIn(&ch, known), true)
-	changed := v.changedIn(&ch, known)
+	s.writeVanished(v.vanishedIn(ch, known), true)
+	changed := v.changedIn(ch, known)
 	s.announceKeywords()
 	for i := range changed {
 		s.writeChange(&changed[i])

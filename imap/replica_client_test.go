@@ -36,6 +36,8 @@ type replica struct {
 	coded    uint64 // HIGHESTMODSEQ as named since the last command ended, 0: it was not
 	fetched  uint64 // the highest MODSEQ of FETCH responses since then
 
+	followed []*followed // searches of the selected mailbox
+
 	away   map[string]offline           // what was known of mailboxes when all of it was known
 	status map[string]map[string]uint64 // of NOTIFY
 	dirty  map[string]bool              // mailboxes whose STATUS the client has to ask for, because its own changes are not told
@@ -73,7 +75,9 @@ type running struct {
 
 	since uint64 // of CHANGEDSINCE: what is fetched has a higher MODSEQ
 
-	found []uint32 // by SEARCH
+	tag    string
+	found  []uint32  // by SEARCH or SORT
+	follow *followed // what the command begins to follow
 }
 
 func newReplica(w *world, n int) *replica {
@@ -199,6 +203,11 @@ func (c *replica) command(run *running, format string, args ...any) string {
 	}
 	c.conn.tag++
 	tag := fmt.Sprintf("c%d", c.conn.tag)
+	run.tag = tag
+	if run.follow != nil {
+		run.follow.tag = tag
+		c.followed = append(c.followed, run.follow)
+	}
 	c.w.note("%d > %s %s", c.n, tag, text)
 	if _, err := fmt.Fprintf(c.conn.c, "%s %s\r\n", tag, text); err != nil {
 		c.drain(time.Second) // BYE perhaps
@@ -325,6 +334,7 @@ func (c *replica) forget() {
 		c.dirty[c.box] = true
 	}
 	c.box, c.validity, c.msgs, c.keywords, c.highest, c.coded, c.fetched = "", 0, nil, "", 0, 0, 0
+	c.followed = nil
 }
 
 // numbersOf lists the numbers of a set.
@@ -347,6 +357,7 @@ var (
 	fetchFlags   = regexp.MustCompile(`FLAGS \(([^)]*)\)`)
 	statusLine   = regexp.MustCompile(`^\* STATUS "?([^" ]+)"? \((.*)\)$`)
 	listLine     = regexp.MustCompile(`^\* LIST \(([^)]*)\) "/" "?([^" ]+)"?(?: \("OLDNAME" \("?([^" )]+)"?\)\))?`)
+	foundLine    = regexp.MustCompile(`^\* (?:SEARCH|SORT)([0-9 ]*)`)
 	flagsLine    = regexp.MustCompile(`^\* FLAGS \((.*)\)$`)
 )
 
@@ -358,6 +369,13 @@ func (c *replica) apply(line string) {
 	}
 	if strings.HasPrefix(line, "* OK ") || strings.HasPrefix(line, "* NO ") {
 		c.note(line)
+		if m := noUpdate.FindStringSubmatch(line); m != nil {
+			c.unfollow(m[1])
+		}
+		return
+	}
+	if strings.HasPrefix(line, "* ESEARCH ") {
+		c.applySearch(line)
 		return
 	}
 	if set, ok := strings.CutPrefix(line, "* VANISHED "); ok {
@@ -381,7 +399,7 @@ func (c *replica) apply(line string) {
 				c.fault("%s, but it has %d", line, len(c.msgs))
 				return
 			}
-			c.msgs = slices.Delete(c.msgs, n-1, n)
+			c.expunged(line, n-1)
 		case "FETCH":
 			c.applyFetch(line, n, m[3])
 		}
@@ -407,9 +425,8 @@ func (c *replica) apply(line string) {
 		if delete(c.status, m[3]); m[3] != "" && m[3] == c.box {
 			c.box = m[2]
 		}
-	} else if rest, ok := strings.CutPrefix(line, "* SEARCH"); ok && c.run != nil {
-		rest, _, _ = strings.Cut(rest, "(")
-		for word := range strings.FieldsSeq(rest) {
+	} else if m := foundLine.FindStringSubmatch(line); m != nil && c.run != nil {
+		for word := range strings.FieldsSeq(m[1]) {
 			n, _ := strconv.ParseUint(word, 10, 32)
 			c.run.found = append(c.run.found, uint32(n))
 		}
@@ -454,7 +471,7 @@ func (c *replica) vanished(line, set string) {
 			c.fault("%s, but it has no %d", line, uid)
 			return
 		}
-		c.msgs = slices.Delete(c.msgs, i, i+1)
+		c.expunged(line, i)
 	}
 }
 

@@ -21,6 +21,8 @@ func (w *world) meddle(rnd *rand.Rand) {
 
 // edit is meddle for the holder of files.
 func (w *world) edit(rnd *rand.Rand) {
+	w.edits.Add(1)
+	defer w.edits.Add(1)
 	box := pick(rnd, []string{"", "", "", ".A", ".A", ".B", ".C"})
 	dir := filepath.Join(w.ts.root, box)
 	entries, err := os.ReadDir(filepath.Join(dir, "cur"))

@@ -21,6 +21,7 @@ import (
 //	replica_world_test.go   the server, the trace, what is known of messages, what the directories hold
 //	replica_client_test.go  a client's replica and what it checks
 //	replica_steps_test.go   what clients do
+//	replica_context_test.go searches that they follow
 //	replica_files_test.go   what other programs do to the files
 
 var (
@@ -186,7 +187,10 @@ func (w *world) compare(c *replica) {
 		if c.conn == nil || c.box == "" || w.failed() {
 			return ""
 		}
-		return w.difference(c)
+		if problem := w.difference(c); problem != "" {
+			return problem
+		}
+		return c.contextDifference()
 	})
 	if problem != "" {
 		c.fault("after NOOP: %s", problem)

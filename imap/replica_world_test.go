@@ -30,6 +30,7 @@ type world struct {
 	epoch   atomic.Int64 // servers there were
 	deletes atomic.Int64 // mailboxes that clients have deleted
 	serial  atomic.Int64 // of messages
+	edits   atomic.Int64 // counts beginnings and ends of what other programs do
 	files   sync.Mutex   // contents by who edits files, and who removes directories
 	removed []removedFile
 

@@ -1,6 +1,9 @@
 package imap
 
-import "roost/imap/wire"
+import (
+	"roost/imap/wire"
+	"roost/maildir"
+)
 
 // cmdSelect is SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1). Whatever happens, the old mailbox is no longer selected.
 func (s *session) cmdSelect(c *command) error {
@@ -44,6 +47,12 @@ func (s *session) cmdSelect(c *command) error {
 	s.view = newView(box, readOnly)
 	s.view.firstRecent = firstRecent
 	s.view.next = max(st.UIDNext, s.view.next)
+	var since *maildir.Changes
+	if q := req.QResync; q != nil && q.UIDValidity == st.UIDValidity {
+		ch := box.Changes(maildir.ModSeq(q.ModSeq))
+		s.view.drop(s.view.vanished(&ch)) // or EXISTS would count messages of which the client is told nothing
+		since = &ch
+	}
 	s.state = selected
 	s.saved = nil // RFC 5182 §2.1
 	s.writeFlagLists()
@@ -74,8 +83,8 @@ func (s *session) cmdSelect(c *command) error {
 	if req.Condstore || req.QResync != nil {
 		s.condstore = true
 	}
-	if req.QResync != nil {
-		s.resync(req.QResync, st.UIDValidity)
+	if since != nil {
+		s.resync(req.QResync, since)
 	}
 	c.okCode = "READ-WRITE"
 	if readOnly {
