@@ -73,6 +73,8 @@ type running struct {
 	flags  []string
 	first  map[uint32]string // flags as first answered
 
+	kept map[uint32]bool // told without \Deleted, of UID EXPUNGE
+
 	since uint64 // of CHANGEDSINCE: what is fetched has a higher MODSEQ
 
 	tag    string
@@ -533,6 +535,9 @@ func (c *replica) applyFetch(line string, n int, items string) {
 	}
 	if flags != nil {
 		msg.flags, msg.told = sortedFlags(flags[1]), true
+		if c.run != nil && c.run.kept != nil && !strings.Contains(msg.flags, `\Deleted`) {
+			c.run.kept[msg.uid] = true
+		}
 		for f := range strings.FieldsSeq(msg.flags) {
 			if !strings.Contains(c.keywords, " "+f+" ") {
 				c.fault("%s, but the flags are %s", line, c.keywords)
