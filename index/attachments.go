@@ -34,7 +34,7 @@ var errNoChild = errors.New("the process that reads attachments cannot be starte
 
 // attachedTexts returns the texts of the attachments of a message. Of a document that cannot be read there is none, and failed is told why; of one whose
 // text is too long there is the beginning. The error is one of reading the message, of ctx, or errNoChild.
-func attachedTexts(ctx context.Context, r io.ReaderAt, m *message.Message, failed func(p *message.Part, err error)) (texts [][]byte, err error) {
+func attachedTexts(ctx context.Context, documents *extract.Reader, r io.ReaderAt, m *message.Message, failed func(p *message.Part, err error)) (texts [][]byte, err error) {
 	until := time.Now().Add(attachmentsTime)
 	left := int64(attachmentsText)
 	n := 0
@@ -50,9 +50,15 @@ func attachedTexts(ctx context.Context, r io.ReaderAt, m *message.Message, faile
 			failed(p, &extract.Error{Kind: extract.TooSlow})
 			return nil
 		}
-		var text bytes.Buffer
-		source := &source{r: body}
-		err := extract.Text(ctx, format, source, limits, &text)
+		source := &source{}
+		text, err := documents.Text(ctx, format, func() (io.Reader, error) {
+			if source.r == nil {
+				source.r = body
+				return source, nil
+			}
+			source.r, source.err = message.Decoded(r, p) // again
+			return source, source.err
+		}, limits)
 		var fault *extract.Error
 		switch {
 		case ctx.Err() != nil:
@@ -67,9 +73,9 @@ func attachedTexts(ctx context.Context, r io.ReaderAt, m *message.Message, faile
 		case err != nil:
 			return errors.Join(errNoChild, err)
 		}
-		if text.Len() > 0 {
-			texts = append(texts, text.Bytes())
-			left -= min(left, int64(text.Len()))
+		if len(text) > 0 {
+			texts = append(texts, text)
+			left -= min(left, int64(len(text)))
 		}
 		return nil
 	})
@@ -97,7 +103,9 @@ func MatchAttachments(ctx context.Context, r io.ReaderAt, m *message.Message, ne
 	if s.look(nil); s.done() {
 		return nil
 	}
-	texts, err := attachedTexts(ctx, r, m, func(*message.Part, error) {})
+	var documents extract.Reader
+	defer documents.Close()
+	texts, err := attachedTexts(ctx, &documents, r, m, func(*message.Part, error) {})
 	for _, text := range texts {
 		if err := s.text(nil, bytes.NewReader(text)); err != nil {
 			break

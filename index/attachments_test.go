@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/internal/extract"
 	"roost/maildir"
 	"roost/maildir/message"
 )
@@ -126,13 +127,15 @@ func TestManyAttachments(t *testing.T) {
 	}
 	start := time.Now()
 	failures := 0
-	texts, err := attachedTexts(t.Context(), strings.NewReader(raw), m, func(*message.Part, error) { failures++ })
+	var documents extract.Reader
+	defer documents.Close()
+	texts, err := attachedTexts(t.Context(), &documents, strings.NewReader(raw), m, func(*message.Part, error) { failures++ })
 	if err != nil || len(texts)+failures != attachmentsMost {
 		t.Errorf("%d texts, %d failures in %v: %v", len(texts), failures, time.Since(start), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := attachedTexts(ctx, strings.NewReader(raw), m, func(_ *message.Part, err error) { slog.Error("failed", "cause", err) }); err == nil {
+	if _, err := attachedTexts(ctx, &documents, strings.NewReader(raw), m, func(_ *message.Part, err error) { slog.Error("failed", "cause", err) }); err == nil {
 		t.Error("it goes on when nobody waits")
 	}
 }

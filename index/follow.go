@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roost/index/segment"
+	"roost/internal/extract"
 	"roost/maildir"
 	"roost/maildir/message"
 )
@@ -44,8 +45,11 @@ type Follower struct {
 	// Told, if set, is told the progress now and then.
 	Told func(Progress)
 
-	x     *Index
-	a     *adder
+	x *Index
+	a *adder
+
+	documents *extract.Reader // of this user's mail alone
+
 	ids   map[uint64]uint32 // first octets of identities → documents; nil while there is nothing to do
 	named map[string]followed
 	fails map[failure]time.Time
@@ -127,7 +131,7 @@ func (f *Follower) begin(ctx context.Context, x *Index) {
 	if f.Memory == 0 {
 		f.Memory = DefaultMemory
 	}
-	f.a = &adder{stop: ctx.Err}
+	f.a, f.documents = &adder{stop: ctx.Err}, &extract.Reader{}
 	x.mu.RLock()
 	f.clear = x.clear
 	x.mu.RUnlock()
@@ -151,6 +155,7 @@ func contain(fn func() error) (err error) {
 
 // forget drops what is not written.
 func (f *Follower) forget() {
+	f.documents.Close()
 	if f.a.b != nil {
 		f.a.b.Close()
 	}
@@ -382,7 +387,7 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 
 // attached reads the attachments of a message. What cannot be read of them is recorded, and no error.
 func (f *Follower) attached(ctx context.Context, m *maildir.Mailbox, uid uint32, file *maildir.MessageFile, meta *message.Meta) ([][]byte, error) {
-	texts, err := attachedTexts(ctx, file, meta.Message(), func(p *message.Part, err error) {
+	texts, err := attachedTexts(ctx, f.documents, file, meta.Message(), func(p *message.Part, err error) {
 		f.state.Unread++
 		f.x.log.Info("cannot read an attachment; the message is found by the rest of it", "mailbox", m.Name(), "uid", uid,
 			"type", p.Type+"/"+p.Subtype, "cause", err)

@@ -1,11 +1,13 @@
 package extract
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -19,53 +21,83 @@ const Command = "extract"
 // Exit statuses of a child; Go itself ends with 2.
 const (
 	statusUsage  = 1
-	statusUnable = 3  // the limits could not be set
-	statusKind   = 16 // and the Kind
+	statusUnable = 3 // the limits could not be set
 )
 
 // childArgs is the command line that Main reads.
-func childArgs(f Format, l Limits) []string {
-	seconds := int64(math.Ceil(l.Time.Seconds()))
-	return []string{Command, string(f), fmt.Sprint(l.Input), fmt.Sprint(l.Output), fmt.Sprint(l.Memory), fmt.Sprint(seconds), fmt.Sprint(l.Nesting)}
+func childArgs(l Limits) []string {
+	return []string{Command, fmt.Sprint(l.Memory), fmt.Sprint(cpuSeconds(l))}
 }
 
-// Main is the child: it limits itself for good, reads a document from in, writes its text to out and returns the exit status.
+// cpuSeconds is how long the processor may take for one document.
+func cpuSeconds(l Limits) int64 { return int64(math.Ceil(l.Time.Seconds())) }
+
+// Main is the child: it limits itself for good, reads documents from in, one after another, writes their texts to out (frames.go), and returns the exit
+// status at the end of in, or when a document left it unlike a new one.
 func Main(args []string, in io.Reader, out io.Writer) int {
-	if len(args) != 7 {
+	if len(args) != 3 {
 		return statusUsage
 	}
-	var n [5]int64
-	for i := range n {
-		var err error
-		if n[i], err = strconv.ParseInt(args[i+2], 10, 64); err != nil || n[i] <= 0 {
-			return statusUsage
-		}
+	memory, err := strconv.ParseInt(args[1], 10, 64)
+	seconds, err2 := strconv.ParseInt(args[2], 10, 64)
+	if err != nil || err2 != nil || memory <= 0 || seconds <= 0 {
+		return statusUsage
 	}
-	l := Limits{Input: n[0], Output: n[1], Memory: n[2], Time: time.Duration(n[3]) * time.Second, Nesting: int(n[4])}
-	if err := confine(l); err != nil {
+	if err := confine(memory, seconds); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return statusUnable
 	}
-	data, err := io.ReadAll(io.LimitReader(in, l.Input))
-	if err != nil {
-		return statusUsage
+	r, w := bufio.NewReader(in), bufio.NewWriter(out)
+	for {
+		q, err := readRequest(r)
+		if err == io.EOF {
+			return 0
+		} else if err != nil {
+			return statusUsage
+		}
+		data, err := io.ReadAll(&frameReader{r: r})
+		if err != nil {
+			return statusUsage
+		}
+		var failed *Error
+		var a answer
+		if errors.As(read(q.format, data, q.limits(), frameWriter{w}), &failed) {
+			a.kind = failed.Kind
+		}
+		a.last = failed == panicked || a.kind != 0 && a.kind != Damaged && a.kind != Encrypted || worn(seconds)
+		if err := a.write(w); err != nil {
+			return statusUsage
+		}
+		if a.last {
+			return 0
+		}
 	}
-	var failed *Error
-	if errors.As(read(Format(args[1]), data, l, out), &failed) {
-		return statusKind + int(failed.Kind)
+}
+
+// wornHeap is how much memory a child may have taken and read another document all the same. It is less than what Go takes of the system at once,
+// so that the next one finds as much as the first.
+const wornHeap = 32 << 20
+
+// worn tells whether a child has used up what another document may need, as each has seconds of the processor.
+func worn(seconds int64) bool {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		return true
 	}
-	return 0
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	return used.Utime.Sec+used.Stime.Sec >= seconds || mem.HeapSys > wornHeap
 }
 
 // confine gives up what reading a document does not need, and lets other programs go first. RLIMIT_DATA, not RLIMIT_AS, because Go reserves addresses
 // that it never uses. Without RLIMIT_NOFILE nothing can be opened any more, no file, socket or pipe; Landlock would be another way, but with cgo it
-// cannot be asked for in a process whose parent gave up /proc.
-func confine(l Limits) error {
+// cannot be asked for in a process whose parent gave up /proc. The processor time is that of two documents: a child that has used half of it reads no more.
+func confine(memory, seconds int64) error {
 	limits := [...]struct {
 		resource int
 		value    uint64
 	}{
-		{unix.RLIMIT_CPU, uint64(l.Time / time.Second)}, {unix.RLIMIT_DATA, uint64(l.Memory)}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, 0},
+		{unix.RLIMIT_CPU, 2 * uint64(seconds)}, {unix.RLIMIT_DATA, uint64(memory)}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, 0},
 		{unix.RLIMIT_NOFILE, 0},
 	}
 	time.Sleep(time.Nanosecond) // Go's runtime opens what its timers need (epoll, eventfd) at the first one, and ends the process if it cannot
@@ -74,17 +106,20 @@ func confine(l Limits) error {
 			return fmt.Errorf("setrlimit %d: %w", limit.resource, err)
 		}
 	}
-	debug.SetMemoryLimit(l.Memory / 2) // collect garbage before the kernel refuses
+	debug.SetMemoryLimit(memory / 2) // collect garbage before the kernel refuses
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10)
 	return nil
 }
+
+// panicked is the fault of a document at which its reader gave up in a way that was not foreseen.
+var panicked = &Error{Damaged}
 
 // read writes the text of a document. Whatever the reader makes of the document, the result is nil or an *Error, but for the death of the process.
 func read(f Format, data []byte, l Limits, w io.Writer) (err error) {
 	out := newText(w, l.Output)
 	defer func() {
 		if p := recover(); p != nil {
-			err = &Error{Damaged}
+			err = panicked
 		}
 		if flushed := out.flush(); err == nil {
 			err = flushed

@@ -1,26 +1,24 @@
 // Package extract gives the text of attachments: PDF, and documents of Office and OpenDocument (docx, xlsx, pptx, odt, ods, odp and their
 // templates and macro-enabled kin).
 //
-// Every document is read in a process of its own, which is this program again ("roost extract", Main), because nothing less holds a hostile file.
+// Documents are read in another process, which is this program again ("roost extract", Main), because nothing less holds a hostile file.
 // A library for PDF may loop for ever within one call, take memory without end, or nest its calls until Go ends the process, and none of that can
-// be stopped or recovered from in the process it happens in. The child gets the document on its standard input and gives text on its standard
+// be stopped or recovered from in the process it happens in. The child gets documents on its standard input and gives text on its standard
 // output. Its memory and processor time are limited by the kernel, it can open nothing, and it has no environment.
 // What it does ends in text, or in an Error whose Kind can be recorded.
 //
-// Files: extract.go what callers use, child.go the other process, office.go archives of XML, pdf.go PDF, text.go the text that comes out.
+// A child reads one document after another, because starting a process takes longer than reading most of them, but only those of one Reader, whose
+// documents are to be one user's, and none after one that did more to it than to be read or broken. What one dies of that has read another before is not
+// held against the document: it is read once more, in a new one.
+//
+// Files: extract.go what is read and how far, reader.go what callers use, child.go the other process, frames.go what both say to each other, office.go archives of XML, pdf.go PDF, text.go the text that comes out.
 package extract
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"os"
-	"os/exec"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -106,110 +104,3 @@ func (k Kind) String() string {
 type Error struct{ Kind Kind }
 
 func (e *Error) Error() string { return "document: " + e.Kind.String() }
-
-// childEnv is all that a child knows.
-var childEnv = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
-
-// Text writes the text of the document in r, UTF-8 with lines that end in CRLF. With an *Error, what could be read was written; any other error is one
-// of r, w or ctx, or of the machine, and says nothing of the document. r is read to its end or to Limits.Input. It may be called concurrently; each
-// call is a process.
-func Text(ctx context.Context, f Format, r io.Reader, l Limits, w io.Writer) error {
-	limited, cancel := context.WithTimeout(ctx, l.Time)
-	defer cancel()
-	in, out := &input{r: r, left: l.Input}, &output{w: w, left: l.Output}
-	var complaint firstBytes
-	// Not by path, where an update may have put another program.
-	cmd := exec.CommandContext(limited, "/proc/self/exe", childArgs(f, l)...)
-	cmd.Args[0] = os.Args[0] // what it is called in lists of processes
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &complaint
-	cmd.Env = childEnv
-	cmd.Dir = "/"
-	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	switch {
-	case in.err != nil:
-		return in.err
-	case out.err != nil:
-		return out.err
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case in.left < 0:
-		return &Error{TooLarge}
-	case out.left < 0:
-		return &Error{TooLong}
-	case limited.Err() != nil:
-		return &Error{TooSlow}
-	}
-	var exited *exec.ExitError
-	if !errors.As(err, &exited) {
-		return err // nil, or the child could not be started
-	}
-	return childError(exited, string(complaint))
-}
-
-// childError says what a child died of.
-func childError(exited *exec.ExitError, complaint string) error {
-	status, _ := exited.Sys().(syscall.WaitStatus)
-	switch {
-	case status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGXCPU):
-		return &Error{TooSlow}
-	case status.Exited() && status.ExitStatus() == statusUnable:
-		return errors.New("extract: the child could not limit itself")
-	case status.Exited() && status.ExitStatus() > statusKind && status.ExitStatus() <= statusKind+int(Crashed):
-		return &Error{Kind(status.ExitStatus() - statusKind)}
-	case strings.Contains(complaint, "out of memory"), strings.Contains(complaint, "cannot allocate"),
-		strings.Contains(complaint, "SIGSEGV") && strings.Contains(complaint, "\ngoroutine 0 "): // Go's collector got no memory, and goes on (1.26)
-		return &Error{TooHungry}
-	case strings.Contains(complaint, "stack exceeds"), strings.Contains(complaint, "stack overflow"):
-		return &Error{TooDeep}
-	}
-	return &Error{Crashed}
-}
-
-// input is the document on its way to the child. left below zero tells that it was too large.
-type input struct {
-	r    io.Reader
-	left int64
-	err  error // of r
-}
-
-func (in *input) Read(p []byte) (int, error) {
-	if in.left < 0 {
-		return 0, io.ErrShortBuffer
-	}
-	n, err := in.r.Read(p[:min(int64(len(p)), in.left+1)])
-	if in.left -= int64(n); in.left < 0 {
-		return 0, io.ErrShortBuffer
-	}
-	if err != nil && err != io.EOF {
-		in.err = err
-	}
-	return n, err
-}
-
-// output is the text on its way to the caller. left below zero tells that it was too long.
-type output struct {
-	w    io.Writer
-	left int64
-	err  error // of w
-}
-
-func (out *output) Write(p []byte) (int, error) {
-	n, err := out.w.Write(p[:min(int64(len(p)), max(0, out.left))])
-	out.left -= int64(len(p))
-	switch {
-	case err != nil:
-		out.err = err
-	case out.left < 0:
-		err = io.ErrShortWrite
-	}
-	return n, err
-}
-
-// firstBytes keeps the beginning of what is written.
-type firstBytes []byte
-
-func (b *firstBytes) Write(p []byte) (int, error) {
-	*b = append(*b, p[:min(len(p), 4096-len(*b))]...)
-	return len(p), nil
-}

@@ -36,19 +36,29 @@ var patient = func() Limits {
 	return l
 }()
 
+// documents reads those of all tests, so that most are read by a child that has read others.
+var documents Reader
+
 // extracted is what a child makes of a document; the kind is 0 when there is no error.
 func extracted(t testing.TB, f Format, data []byte, l Limits) (string, Kind) {
 	t.Helper()
-	var out bytes.Buffer
-	err := Text(t.Context(), f, bytes.NewReader(data), l, &out)
+	text, err := documents.Text(t.Context(), f, from(bytes.NewReader(data)), l)
 	var failed *Error
 	if err != nil && !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
 	if failed != nil {
-		return out.String(), failed.Kind
+		return string(text), failed.Kind
 	}
-	return out.String(), 0
+	return string(text), 0
+}
+
+// from opens a document any number of times.
+func from(r io.ReadSeeker) func() (io.Reader, error) {
+	return func() (io.Reader, error) {
+		_, err := r.Seek(0, io.SeekStart)
+		return r, err
+	}
 }
 
 // archive makes a zip of names and contents in turn.
@@ -298,7 +308,7 @@ func TestConfined(t *testing.T) {
 		}
 		return
 	}
-	if err := confine(patient); err != nil {
+	if err := confine(patient.Memory, 60); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Open("/etc/passwd"); !errors.Is(err, syscall.EMFILE) {
@@ -312,22 +322,25 @@ func TestConfined(t *testing.T) {
 func TestErrorsOfOthers(t *testing.T) {
 	doc := archive(t, "content.xml", "<p>text</p>")
 	mine := errors.New("mine")
-	if err := Text(t.Context(), Office, io.MultiReader(bytes.NewReader(doc[:10]), iotest.ErrReader(mine)), patient, io.Discard); err != mine {
+	broken := func() (io.Reader, error) {
+		return io.MultiReader(bytes.NewReader(doc[:10]), iotest.ErrReader(mine)), nil
+	}
+	if _, err := documents.Text(t.Context(), Office, broken, patient); err != mine {
 		t.Errorf("reader: %v", err)
 	}
-	if err := Text(t.Context(), Office, bytes.NewReader(doc), patient, failingWriter{mine}); err != mine {
-		t.Errorf("writer: %v", err)
+	closed := func() (io.Reader, error) { return nil, mine }
+	if _, err := documents.Text(t.Context(), Office, closed, patient); err != mine {
+		t.Errorf("open: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Text(ctx, Office, bytes.NewReader(doc), patient, io.Discard); err != context.Canceled {
+	if _, err := documents.Text(ctx, Office, from(bytes.NewReader(doc)), patient); err != context.Canceled {
 		t.Errorf("context: %v", err)
 	}
+	if text, kind := extracted(t, Office, doc, patient); text != "text" || kind != 0 {
+		t.Errorf("after these: %q, %v", text, kind)
+	}
 }
-
-type failingWriter struct{ err error }
-
-func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestFormatOf(t *testing.T) {
 	for _, c := range []struct {
