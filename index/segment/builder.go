@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"unsafe"
 )
 
 // ID names a document by what is in it.
@@ -23,7 +22,8 @@ type Builder struct {
 	texts  *output // of blocks only: a file that is copied into the segment
 	blocks textWriter
 	size   int
-	arena  []byte
+	arena  arena
+	known  [2]*[charTerms]uint32 // terms of bodyChars and headerChars: their number and 1
 
 	// of the document being added
 	text    []byte
@@ -41,13 +41,11 @@ type docEntry struct {
 	opaque     bool
 }
 
-// fieldBuilder are the terms of a field and their documents.
+// fieldBuilder are the terms of a field and their documents, in one of two lists.
 type fieldBuilder struct {
-	ids   map[string]uint32
-	terms []string
-	last  []uint32 // number of each term's last posting
-	pairs []uint64 // postings: term<<32 | document
-	paths []path   // of each, in fields of where words meet
+	termTable
+	plain  list[occurrence]
+	places list[meetingPlace] // in fields of where words meet
 }
 
 const (
@@ -61,11 +59,7 @@ const (
 
 // NewBuilder makes a builder for a segment in dir whose documents are numbered from first on.
 func NewBuilder(dir string, first uint32) *Builder {
-	b := &Builder{dir: dir, first: first}
-	for i := range b.fields {
-		b.fields[i].ids = map[string]uint32{}
-	}
-	return b
+	return &Builder{dir: dir, first: first}
 }
 
 // Docs is the number of documents, Size about the memory they take, in octets.
@@ -98,48 +92,57 @@ func (b *Builder) Add(f Field, piece []byte) {
 	}
 }
 
-// addTerm notes that the document has a term.
-func (b *Builder) addTerm(f Field, term []byte) {
-	if fb := &b.fields[f]; b.posting(fb, term, nil) {
-		b.size += postingSize
-	}
+// addTerm notes that the document has a term, and returns its number.
+func (b *Builder) addTerm(f Field, term []byte) uint32 {
+	fb := &b.fields[f]
+	n := fb.number(term, &b.arena)
+	b.occurs(fb, n)
+	return n
 }
 
-// addPlace notes that the document has a place where words meet.
+// occurs notes that the document has a term, unless that is known.
+func (b *Builder) occurs(fb *fieldBuilder, n uint32) {
+	g, doc := &fb.terms[n], uint32(len(b.docs))
+	switch g.doc {
+	case doc:
+		return
+	case 0:
+		b.size += int(g.size) + termCost
+	}
+	g.doc = doc
+	fb.plain.add(occurrence{n, doc - 1})
+	b.size += postingSize
+}
+
+// addPlace notes that the document has a place where words meet, unless it has the same as the last one.
 func (b *Builder) addPlace(f Field, term []byte, way path) {
-	if fb := &b.fields[f]; b.posting(fb, term, &way) {
-		fb.paths = append(fb.paths, way)
-		b.size += postingSize + pathOctets
+	fb := &b.fields[f]
+	n := fb.number(term, &b.arena)
+	g, doc := &fb.terms[n], uint32(len(b.docs))
+	if g.doc == doc && g.way == way {
+		return
 	}
+	if g.doc == 0 {
+		b.size += int(g.size) + termCost
+	}
+	g.doc, g.way = doc, way
+	fb.places.add(meetingPlace{occurrence{n, doc - 1}, way})
+	b.size += postingSize + pathOctets
 }
 
-// posting adds one, unless it is the same as the last one of the term.
-func (b *Builder) posting(fb *fieldBuilder, term []byte, way *path) bool {
-	doc := b.docs[len(b.docs)-1].num
-	id, ok := fb.ids[string(term)]
-	if !ok {
-		id = uint32(len(fb.terms))
-		s := b.keep(term)
-		fb.ids[s] = id
-		fb.terms = append(fb.terms, s)
-		fb.last = append(fb.last, 0)
-		b.size += len(term) + termCost
-	} else if n := fb.last[id]; uint32(fb.pairs[n]) == doc && (way == nil || fb.paths[n] == *way) {
-		return false
+// addChars notes what characters the document has.
+func (b *Builder) addChars(i int) {
+	in := bodyChars + Field(i)
+	if b.known[i] == nil {
+		b.known[i] = new([charTerms]uint32)
 	}
-	fb.last[id] = uint32(len(fb.pairs))
-	fb.pairs = append(fb.pairs, uint64(id)<<32|uint64(doc))
-	return true
-}
-
-// keep copies a term to where it may stay.
-func (b *Builder) keep(term []byte) string {
-	if cap(b.arena)-len(b.arena) < len(term) {
-		b.arena = make([]byte, 0, 256<<10)
-	}
-	at := len(b.arena)
-	b.arena = append(b.arena, term...)
-	return unsafe.String(&b.arena[at], len(term)) // never written again
+	b.chars[i].each(in == bodyChars, func(number int, term []byte) {
+		if known := &b.known[i][number]; *known == 0 {
+			*known = b.addTerm(in, term) + 1
+		} else {
+			b.occurs(&b.fields[in], *known-1)
+		}
+	})
 }
 
 // Text takes a piece of a text of the body, to be kept.
@@ -158,8 +161,7 @@ func (b *Builder) Opaque() { b.heavy = true }
 // End ends the document.
 func (b *Builder) End() error {
 	for i := range b.chars {
-		in := bodyChars + Field(i)
-		b.chars[i].each(in == bodyChars, func(term []byte) { b.addTerm(in, term) })
+		b.addChars(i)
 	}
 	d := &b.docs[len(b.docs)-1]
 	d.opaque = b.heavy
@@ -207,12 +209,12 @@ func (b *Builder) Write(other *Segment) (path string, err error) {
 	}
 	posts := &spill{path: path + ".posts"}
 	for f := range b.fields {
-		w := &fieldWriting{fieldWriter: o.field(posts), first: b.first, docs: len(b.docs)}
+		w := &fieldWriting{fieldWriter: o.field(posts), docs: len(b.docs)}
 		if other != nil && len(b.docs) < learnDocs {
 			known := other.field(Field(f))
 			w.known = &known
 		}
-		if e := Catch(func() error { b.fields[f].write(w, Field(f)); return nil }); o.err == nil {
+		if e := Catch(func() error { b.fields[f].write(w, Field(f), &b.arena); return nil }); o.err == nil {
 			o.err = e
 		}
 	}
@@ -278,7 +280,6 @@ func Name(first, last uint32) string { return fmt.Sprintf("%08x-%08x%s", first, 
 // fieldWriting is how the terms of a field are written.
 type fieldWriting struct {
 	*fieldWriter
-	first uint32 // document
 	docs  int    // how many there are
 	known *field // of another segment, which tells what is frequent; nil: it is found out
 	term  [pathOctets][]byte
@@ -292,47 +293,59 @@ type posting struct {
 }
 
 // write sorts the terms and writes them with their documents.
-func (f *fieldBuilder) write(w *fieldWriting, field Field) {
+func (f *fieldBuilder) write(w *fieldWriting, field Field, a *arena) {
 	order := make([]uint32, len(f.terms))
 	keys := make([]uint64, len(f.terms)) // the first octets of each term, to compare most of them at once
-	for i, t := range f.terms {
+	for i := range f.terms {
 		order[i] = uint32(i)
 		var k [8]byte
-		copy(k[:], t)
+		copy(k[:], a.get(&f.terms[i]))
 		keys[i] = binary.BigEndian.Uint64(k[:])
 	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		if c := cmp.Compare(keys[a], keys[b]); c != 0 {
+	slices.SortFunc(order, func(i, j uint32) int {
+		if c := cmp.Compare(keys[i], keys[j]); c != 0 {
 			return c
 		}
-		return cmp.Compare(f.terms[a], f.terms[b])
+		return bytes.Compare(a.get(&f.terms[i]), a.get(&f.terms[j]))
 	})
-	// The pairs come by document; counted out by term they are lists.
-	start := make([]uint32, len(f.terms)+1)
-	for _, p := range f.pairs {
-		start[p>>32+1]++
+	// Postings come by document; counted out by term they are lists.
+	next := make([]uint32, len(f.terms)+1)
+	for _, piece := range f.plain.pieces() {
+		for _, p := range piece {
+			next[p.term+1]++
+		}
+	}
+	for _, piece := range f.places.pieces() {
+		for _, p := range piece {
+			next[p.term+1]++
+		}
 	}
 	for i := range f.terms {
-		start[i+1] += start[i]
+		next[i+1] += next[i]
 	}
-	next := slices.Clone(start[:len(f.terms)])
-	if f.paths != nil {
-		list := make([]posting, len(f.pairs))
-		for i, p := range f.pairs {
-			list[next[p>>32]] = posting{uint32(p) - w.first, f.paths[i]}
-			next[p>>32]++
+	docs := make([]uint32, f.plain.n)
+	for _, piece := range f.plain.pieces() {
+		for _, p := range piece {
+			docs[next[p.term]] = p.doc
+			next[p.term]++
 		}
-		for _, id := range order {
-			w.place([]byte(f.terms[id]), list[start[id]:start[id+1]], 0)
+	}
+	places := make([]posting, f.places.n)
+	for _, piece := range f.places.pieces() {
+		for _, p := range piece {
+			places[next[p.term]] = posting{p.doc, p.way}
+			next[p.term]++
 		}
-	} else {
-		docs := make([]uint32, len(f.pairs))
-		for _, p := range f.pairs {
-			docs[next[p>>32]] = uint32(p) - w.first
-			next[p>>32]++
+	}
+	for _, n := range order {
+		start := uint32(0) // next[n] is the end now
+		if n > 0 {
+			start = next[n-1]
 		}
-		for _, id := range order {
-			w.add([]byte(f.terms[id]), docs[start[id]:start[id+1]])
+		if term := a.get(&f.terms[n]); f.places.n > 0 {
+			w.place(term, places[start:next[n]], 0)
+		} else {
+			w.add(term, docs[start:next[n]])
 		}
 	}
 	w.finish(field)

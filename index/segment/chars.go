@@ -41,13 +41,17 @@ func (c *chars) add(text []byte) {
 	}
 }
 
-// each calls fn for all of them but those with NUL, of pairs only if asked for, and empties the set.
-func (c *chars) each(paired bool, fn func(term []byte)) {
+// charTerms is how many there are.
+const charTerms = utf8.RuneSelf + utf8.RuneSelf*utf8.RuneSelf
+
+// each calls fn for all of them but those with NUL, of pairs only if asked for, with a number below charTerms that no other has, and empties the set.
+func (c *chars) each(paired bool, fn func(number int, term []byte)) {
 	var term [2]byte
 	for i, w := range c.single {
 		for ; w != 0; w &= w - 1 {
-			if term[0] = byte(i*64 + bits.TrailingZeros64(w)); term[0] != 0 {
-				fn(term[:1])
+			n := i*64 + bits.TrailingZeros64(w)
+			if term[0] = byte(n); term[0] != 0 {
+				fn(n, term[:1])
 			}
 		}
 	}
@@ -58,7 +62,7 @@ func (c *chars) each(paired bool, fn func(term []byte)) {
 		for ; w != 0; w &= w - 1 {
 			n := i*64 + bits.TrailingZeros64(w)
 			if term[0], term[1] = byte(n>>7), byte(n&0x7f); term[0] != 0 && term[1] != 0 {
-				fn(term[:])
+				fn(utf8.RuneSelf+n, term[:])
 			}
 		}
 	}
