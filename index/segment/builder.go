@@ -295,18 +295,15 @@ type posting struct {
 // write sorts the terms and writes them with their documents.
 func (f *fieldBuilder) write(w *fieldWriting, field Field, a *arena) {
 	order := make([]uint32, len(f.terms))
-	keys := make([]uint64, len(f.terms)) // the first octets of each term, to compare most of them at once
-	for i := range f.terms {
+	for i := range order {
 		order[i] = uint32(i)
-		var k [8]byte
-		copy(k[:], a.get(&f.terms[i]))
-		keys[i] = binary.BigEndian.Uint64(k[:])
 	}
 	slices.SortFunc(order, func(i, j uint32) int {
-		if c := cmp.Compare(keys[i], keys[j]); c != 0 {
+		g, h := &f.terms[i], &f.terms[j]
+		if c := cmp.Compare(g.key, h.key); c != 0 {
 			return c
 		}
-		return bytes.Compare(a.get(&f.terms[i]), a.get(&f.terms[j]))
+		return bytes.Compare(a.get(g), a.get(h))
 	})
 	// Postings come by document; counted out by term they are lists.
 	next := make([]uint32, len(f.terms)+1)

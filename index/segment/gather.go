@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"slices"
 )
@@ -22,6 +23,7 @@ type termSlot struct {
 
 // gathered is a term.
 type gathered struct {
+	key  uint64 // its first octets
 	at   uint32 // in the arena
 	size uint32
 	doc  uint32 // of its last posting, counted from 1
@@ -35,7 +37,7 @@ func (t *termTable) number(term []byte, a *arena) uint32 {
 	if len(t.terms)*4 >= len(t.slots)*3 {
 		t.grow()
 	}
-	hash := uint32(maphash.Bytes(t.seed, term))
+	hash, key := uint32(maphash.Bytes(t.seed, term)), keyOf(term)
 	mask := uint32(len(t.slots) - 1)
 	i := hash & mask
 	for ; ; i = (i + 1) & mask {
@@ -44,14 +46,29 @@ func (t *termTable) number(term []byte, a *arena) uint32 {
 			break
 		}
 		if s.hash == hash {
-			if g := &t.terms[s.term-1]; int(g.size) == len(term) && string(a.get(g)) == string(term) {
+			g := &t.terms[s.term-1]
+			if g.key == key && int(g.size) == len(term) && (len(term) <= keyOctets || string(a.get(g)) == string(term)) {
 				return s.term - 1
 			}
 		}
 	}
-	t.terms = append(t.terms, gathered{at: a.keep(term), size: uint32(len(term))})
+	t.terms = append(t.terms, gathered{key: key, at: a.keep(term), size: uint32(len(term))})
 	t.slots[i] = termSlot{hash, uint32(len(t.terms))}
 	return uint32(len(t.terms) - 1)
+}
+
+// keyOctets are in the key of a term, by which most terms are told apart, and sorted, without looking for them in the arena.
+const keyOctets = 8
+
+// keyOf returns the first octets of a term as a number, in their order.
+func keyOf(term []byte) (key uint64) {
+	if len(term) >= keyOctets {
+		return binary.BigEndian.Uint64(term)
+	}
+	for i, c := range term {
+		key |= uint64(c) << (56 - 8*i)
+	}
+	return key
 }
 
 func (t *termTable) grow() {
@@ -60,6 +77,7 @@ func (t *termTable) grow() {
 		t.seed = maphash.MakeSeed()
 	}
 	t.slots = make([]termSlot, max(minSlots, 2*len(old)))
+	t.terms = slices.Grow(t.terms, len(t.slots)*3/4-len(t.terms))
 	mask := uint32(len(t.slots) - 1)
 	for _, s := range old {
 		if s.term != 0 {
