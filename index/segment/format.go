@@ -116,7 +116,8 @@ func create(path string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{f: f, w: bufio.NewWriterSize(f, 256<<10)}
+	o := &output{f: f}
+	o.w = bufio.NewWriterSize(summed{o}, 256<<10)
 	o.Write([]byte(magic))
 	return o, nil
 }
@@ -126,10 +127,17 @@ func (o *output) Write(b []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
-	o.crc = crc32.Update(o.crc, castagnoli, b)
 	o.at += uint64(len(b))
 	_, o.err = o.w.Write(b)
 	return len(b), o.err
+}
+
+// summed is the file behind the buffer. Most of what is written is a few octets long, and a checksum takes longer for each of these than for all together.
+type summed struct{ o *output }
+
+func (s summed) Write(b []byte) (int, error) {
+	s.o.crc = crc32.Update(s.o.crc, castagnoli, b)
+	return s.o.f.Write(b)
 }
 
 // section calls write and returns the place of what it wrote.
@@ -142,6 +150,9 @@ func (o *output) section(write func()) section {
 // finish writes contents and checksum and gives the file its name. It is not synced: what a crash leaves is found out by the checksum.
 func (o *output) finish(path string) error {
 	o.Write(o.c.append(make([]byte, 0, contentsSize)))
+	if o.err == nil {
+		o.err = o.w.Flush() // all of it is in the checksum now
+	}
 	o.Write(binary.LittleEndian.AppendUint32(nil, o.crc))
 	if o.err == nil {
 		o.err = o.w.Flush()

@@ -101,6 +101,31 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 	return path, o.finish(path)
 }
 
+// termReader walks the terms of a field in order.
+type termReader struct {
+	terms []byte // from the NUL before the next term on
+	posts postings
+	term  []byte
+	docs  []uint32
+	base  uint32
+}
+
+// next goes to the next term; false at the end.
+func (r *termReader) next() bool {
+	if len(r.terms) < 2 {
+		return false
+	}
+	r.terms = r.terms[1:]
+	n := bytes.IndexByte(r.terms, 0)
+	if n < 0 {
+		return false
+	}
+	r.term, r.terms = r.terms[:n], r.terms[n:]
+	r.docs = r.docs[:0]
+	r.posts.each(func(d uint32) { r.docs = append(r.docs, r.base+d) })
+	return true
+}
+
 // turnsNode tells whether a term of where words meet, which so many of some documents have, is to be a node for those that come: it is frequent,
 // and was written by builders that had too few documents to know.
 func turnsNode(term []byte, with, docs int) bool {
