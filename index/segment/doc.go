@@ -13,8 +13,9 @@
 // its dictionary, for seconds.
 //
 // Files: token.go text to terms, pairs.go where words meet, chars.go single characters; query.go needle to terms; postings.go lists of documents;
-// format.go the file; builder.go making one from documents, gather.go what it has in memory of them, write.go how that is sorted, merge.go
-// from others; segment.go reading one, filter.go and finder.go the quick part of that; segments.go searching many, walk.go going through terms; texts.go the texts; bitset.go sets of documents.
+// format.go the file; builder.go making one from documents, gather.go what it has in memory of them, write.go how that is sorted, merge.go making
+// one from others; segment.go reading one, filter.go and finder.go the quick part of that; segments.go searching many, walk.go going through terms;
+// texts.go the texts; bitset.go sets of documents.
 package segment
 
 // Field is a kind of text.

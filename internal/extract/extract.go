@@ -11,7 +11,8 @@
 // documents are to be one user's, and none after one that did more to it than to be read or broken. What one dies of that has read another before is not
 // held against the document: it is read once more, in a new one.
 //
-// Files: extract.go what is read and how far, reader.go what callers use, child.go the other process, frames.go what both say to each other, office.go archives of XML, pdf.go PDF, text.go the text that comes out.
+// Files: extract.go what is read and how far, reader.go what callers use, child.go the other process, frames.go what both say to each other, office.go
+// archives of XML, pdf.go PDF, text.go the text that comes out.
 package extract
 
 import (
