@@ -149,7 +149,7 @@ func (s *session) contextsExpunged(gone []uint32) {
 
 // contextsChanged tells of results that came or went with changes that the client has been told of; messages above old are new to it, news are those of
 // them that others put here.
-func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []uint32) error {
+func (s *session) contextsChanged(changed []maildir.Record, old uint32, news []maildir.Record) error {
 	v := s.view
 	if len(v.contexts) == 0 {
 		return nil
@@ -215,7 +215,7 @@ func (s *session) lost(x *searchContext, err error) error {
 }
 
 // updateContext looks at messages anew, ascending; at those up to old only if their answers may have changed.
-func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, news []uint32) error {
+func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, news []maildir.Record) error {
 	pl, err := newPlan(x.key, s.view, s.view.box.KeywordNames(), nil)
 	if err != nil {
 		return err
@@ -251,8 +251,8 @@ func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, 
 		return nil
 	}
 	if x.fetch != nil {
-		known := func(uid uint32) bool { _, ok := slices.BinarySearch(news, uid); return !ok }
-		if err := s.fetchNew(slices.DeleteFunc(slices.Clone(fresh), known), x.fetch); err != nil {
+		known := func(r maildir.Record) bool { _, found := slices.BinarySearch(fresh, r.UID); return !found }
+		if err := s.fetchNew(slices.DeleteFunc(slices.Clone(news), known), x.fetch); err != nil {
 			return err
 		}
 	}

@@ -167,24 +167,39 @@ func newItemFetcher(s *session, items []fetchItem) *fetcher {
 	return f
 }
 
-// run answers for the messages, ascending.
+// batchSize is how many messages are answered for together.
+func (f *fetcher) batchSize() int {
+	switch {
+	case f.setSeen:
+		return fetchBatchSeen
+	case f.meta:
+		return fetchBatchMeta
+	}
+	return fetchBatch
+}
+
+// run answers for the messages, ascending, as they are now.
 func (f *fetcher) run(uids []uint32) error {
-	batch := fetchBatch
-	if f.meta {
-		batch = fetchBatchMeta
-	}
-	if f.setSeen {
-		batch = fetchBatchSeen
-	}
+	size := f.batchSize()
 	var recs []maildir.Record
 	for len(uids) > 0 {
-		n := min(batch, len(uids))
+		n := min(size, len(uids))
 		recs = f.box.Records(uids[:n], recs[:0])
 		if len(recs) < n {
 			f.trouble(maildir.ErrGone)
 		}
 		uids = uids[n:]
 		if err := f.batch(recs); err != nil {
+			return err
+		}
+	}
+	return f.problem
+}
+
+// runAs answers for messages, ascending, as the records have them.
+func (f *fetcher) runAs(recs []maildir.Record) error {
+	for chunk := range slices.Chunk(recs, f.batchSize()) {
+		if err := f.batch(chunk); err != nil {
 			return err
 		}
 	}

@@ -287,9 +287,10 @@ func (s *session) created(box *maildir.Mailbox, uids []uint32) {
 	}
 }
 
-// fetchNew answers the FETCH that MessageNew and UPDATE may carry (RFC 5465 §5.2, §7).
-func (s *session) fetchNew(uids []uint32, items []fetchItem) error {
-	if len(uids) == 0 || len(items) == 0 {
+// fetchNew answers the FETCH that MessageNew and UPDATE may carry (RFC 5465 §5.2, §7). The messages are shown as they were at the position that the
+// client has been told of everything up to: a higher MODSEQ would hide from it, when it comes back with that, what others changed meanwhile.
+func (s *session) fetchNew(news []maildir.Record, items []fetchItem) error {
+	if len(news) == 0 || len(items) == 0 {
 		return nil
 	}
 	if s.condstore && !slices.ContainsFunc(items, func(it fetchItem) bool { return it.name == string(modSeqItem) }) { // RFC 7162 §3.1
@@ -297,7 +298,7 @@ func (s *session) fetchNew(uids []uint32, items []fetchItem) error {
 	}
 	f := newItemFetcher(s, items)
 	defer f.close()
-	err := f.run(uids)
+	err := f.runAs(news)
 	if s.isConnError(err) {
 		return err
 	}

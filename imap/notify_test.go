@@ -60,3 +60,64 @@ func TestNotifyAfterList(t *testing.T) {
 		t.Error(l)
 	}
 }
+
+// TestNotifyFetchOrder: when a command is answered, the client has been told of every change up to the highest MODSEQ that it saw, also if
+// others made changes while new messages were sent to it. With that number it comes back (RFC 7162 §3.2).
+func TestNotifyFetchOrder(t *testing.T) {
+	t.Parallel()
+	const (
+		many = fetchBatchMeta + 20
+		size = 100_000 // times fetchBatchSeen that is more than sockets hold
+	)
+	for _, item := range []string{"BODY.PEEK[]", "BODY[]"} {
+		t.Run(item, func(t *testing.T) {
+			t.Parallel()
+			ts := newTestServer(t, nil)
+			ts.deliver("", "cur", ":2,", "Subject: old\n\nx\n")
+			tc, other := ts.login(), ts.login()
+			tc.ok("ENABLE QRESYNC")
+			tc.ok("SELECT INBOX")
+			tc.ok("NOTIFY SET (selected-delayed (MessageNew (UID MODSEQ ENVELOPE %s) MessageExpunge FlagChange))", item)
+			other.ok("SELECT INBOX")
+			tc.send("n APPEND INBOX {3}\r\n") // the server does not look for news while it waits for this
+			tc.line()
+			text := "Subject: new\n\n" + strings.Repeat(strings.Repeat("x", 79)+"\n", size/80)
+			for range many {
+				ts.deliver("", "new", "", text)
+			}
+			tc.send("x\r\n\r\n")
+			for !strings.HasPrefix(tc.line(), "* 2 FETCH") {
+			}
+			other.ok("NOOP")
+			other.ok(`STORE 1 +FLAGS (\Flagged)`)
+			other.ok(`STORE %d +FLAGS (\Answered)`, many+1)
+			highest, first := 0, 0
+			for {
+				l := tc.line()
+				if strings.HasPrefix(l, "n OK") {
+					break
+				}
+				var n, modseq int
+				if _, err := fmt.Sscanf(l, "* %d FETCH", &n); err != nil {
+					continue
+				}
+				_, after, _ := strings.Cut(l, "MODSEQ (")
+				if _, err := fmt.Sscanf(after, "%d", &modseq); err != nil {
+					t.Fatalf("FETCH without MODSEQ: %.100q", l)
+				}
+				highest = max(highest, modseq)
+				if n == 1 {
+					first = modseq
+				}
+			}
+			lines := tc.ok("UID FETCH 1 (MODSEQ)")
+			var modseq int
+			if _, err := fmt.Sscanf(lines[len(lines)-1], "* 1 FETCH (UID 1 MODSEQ (%d))", &modseq); err != nil {
+				t.Fatal(lines, err)
+			}
+			if first != modseq && modseq <= highest {
+				t.Errorf("change %d of message 1 was not told before OK, but %d was", modseq, highest)
+			}
+		})
+	}
+}

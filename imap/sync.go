@@ -97,16 +97,24 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	}
 	v.seen = ch.Now
 	v.told = nil
+	news := ch.Changed[len(ch.Changed)-len(fresh):]
+	if len(own) > 0 { // RFC 5465 §5.2: not those that the client put here itself
+		news = slices.DeleteFunc(slices.Clone(news), func(r maildir.Record) bool { return slices.Contains(own, r.UID) })
+	}
+	if err := s.contextsChanged(ch.Changed, old, news); err != nil {
+		return err
+	}
+	if err := s.fetchNew(news, ev.fetch); err != nil {
+		return err
+	}
+	if len(v.told) > 0 { // those were marked \Seen: the MODSEQ of that is above what others changed meanwhile
+		return s.tell(false, expunge, ev)
+	}
 	if delayed {
 		// The client may have seen a higher MODSEQ; if it came back with that, it would never hear of what is delayed (RFC 7162 §3.2).
 		s.writeHighestModSeq()
 	}
-	// RFC 5465 §5.2: not those that the client put here itself.
-	news := slices.DeleteFunc(fresh, func(uid uint32) bool { return slices.Contains(own, uid) })
-	if err := s.contextsChanged(ch.Changed, old, news); err != nil {
-		return err
-	}
-	return s.fetchNew(news, ev.fetch)
+	return nil
 }
 
 // writeExists sends EXISTS and, for IMAP4rev1, RECENT.
