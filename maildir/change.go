@@ -16,7 +16,7 @@ import (
 func (m *Mailbox) SetFlags(ctx context.Context, uids []uint32, ch FlagChange) (changed []Record, modified []uint32, err error) {
 	var full error
 	err = m.inTurns(ctx, uids, func(u *update, uids []uint32) (int, error) {
-		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove)
+		set, err := u.keywordSet(ch.Keywords, ch.Op != Remove && m.anyTakes(uids, &ch))
 		if err != nil {
 			return 0, err
 		}
@@ -98,6 +98,21 @@ func (ch *FlagChange) apply(flags Flags, kw, set Keywords) (Flags, Keywords) {
 	}
 }
 
+// takes tells whether the change is made to the record, as far as UnchangedSince is concerned.
+func (ch *FlagChange) takes(r *record) bool {
+	return ch.UnchangedSince == nil || r.modseq <= *ch.UnchangedSince
+}
+
+// anyTakes tells whether the change is made to any of the messages.
+func (m *Mailbox) anyTakes(uids []uint32, ch *FlagChange) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(uids, func(uid uint32) bool {
+		r := m.recs.find(uid)
+		return r != nil && ch.takes(r)
+	})
+}
+
 func (m *Mailbox) keywordsOf(r *record) Keywords {
 	k := Keywords{Letters: r.letters}
 	if r.state&hasMore != 0 {
@@ -133,7 +148,7 @@ func (u *update) setFlags(uid uint32, ch *FlagChange, set Keywords) (flagging, e
 		m.mu.Unlock()
 		return flagging{outcome: flagsGone}, nil
 	}
-	if ch.UnchangedSince != nil && r.modseq > *ch.UnchangedSince {
+	if !ch.takes(r) {
 		m.mu.Unlock()
 		return flagging{outcome: flagsRefused}, nil
 	}

@@ -47,3 +47,33 @@ func TestStoreMeetsRename(t *testing.T) {
 		b.shut()
 	}
 }
+
+// A keyword comes into being when a message gets it, not when a change that was to bring it leaves all messages alone or finds none.
+func TestNoKeywordForNobody(t *testing.T) {
+	b := newBox(t)
+	b.put("cur", "1.M1P1.x:2,", "Subject: x\n\n")
+	b.put("cur", "1.M2P1.x:2,", "Subject: x\n\n")
+	if err := b.Sync(bg); err != nil {
+		t.Fatal(err)
+	}
+	var none ModSeq
+	ch := FlagChange{Op: Add, Keywords: []string{"New"}, UnchangedSince: &none}
+	if _, modified, err := b.SetFlags(bg, b.UIDs(), ch); err != nil || len(modified) != 2 {
+		t.Fatal(modified, err)
+	}
+	if _, _, err := b.SetFlags(bg, []uint32{77}, FlagChange{Op: Replace, Keywords: []string{"New"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "dovecot-keywords")); err == nil || len(b.KeywordNames()) != 0 {
+		t.Errorf("nobody has one of the keywords %q; dovecot-keywords: %v", b.KeywordNames(), err)
+	}
+	// One of several is enough.
+	now := b.Now()
+	if _, _, err := b.SetFlags(bg, []uint32{1}, FlagChange{Op: Add, Flags: Seen}); err != nil {
+		t.Fatal(err)
+	}
+	ch.UnchangedSince = &now
+	if changed, modified, err := b.SetFlags(bg, b.UIDs(), ch); err != nil || len(modified) != 1 || len(changed) != 1 || !changed[0].Keywords.Has(0) {
+		t.Error(changed, modified, err)
+	}
+}
