@@ -11,7 +11,7 @@ import (
 
 // Sections of a message (RFC 9051 §6.4.5.1): BODY[…] and the RFC822 items that are other names of it. A section is a stretch of the
 // message file, found through the part tree, or a selection of header fields; section_stream.go sends it. A section that does not exist is
-// NIL, as Dovecot answers; broken MIME is never an error.
+// NIL, where Dovecot sends an empty one; broken MIME is never an error.
 
 // sectionItem compiles a section.
 func sectionItem(sec *wire.FetchSection) fetchItem {
@@ -152,18 +152,18 @@ func fieldsItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 	}
 	it.write = func(f *fetcher, m *fetchMessage) error {
 		f.grow()
-		var header []byte
+		var out []byte
 		if cached(m) {
-			header = m.meta.Header
+			out = selectFields(f.out[:0], m.meta.Header, want, not, !m.meta.OnlyHeader)
 		} else {
 			p := findPart(m.tree, sec)
 			if p == nil {
 				f.enc.Raw("NIL")
 				return nil
 			}
-			header = f.readHeader(m, p)
+			header, emptyLine := f.readHeader(m, p)
+			out = selectFields(f.out[:0], header, want, not, emptyLine)
 		}
-		out := selectFields(f.out[:0], header, want, not)
 		f.out = out
 		from, to := window(sec.Partial, int64(len(out)))
 		return f.literal(out[from:to])
@@ -172,8 +172,8 @@ func fieldsItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 }
 
 // selectFields appends the fields named in want, or those not named there, as sent, and the empty line, which RFC 9051 §6.4.5.1 includes
-// in every subset of a header.
-func selectFields(out, header []byte, want map[string]bool, not bool) []byte {
+// in every subset of a header that has one.
+func selectFields(out, header []byte, want map[string]bool, not, emptyLine bool) []byte {
 	var lower [64]byte
 	message.Fields(header, func(name, raw []byte) bool {
 		if want[string(appendLower(lower[:0], name))] != not {
@@ -184,7 +184,10 @@ func selectFields(out, header []byte, want map[string]bool, not bool) []byte {
 		}
 		return true
 	})
-	return append(out, '\r', '\n')
+	if emptyLine {
+		out = append(out, '\r', '\n')
+	}
+	return out
 }
 
 // appendLower appends ASCII letters in lower case, other octets as they are.
@@ -198,8 +201,8 @@ func appendLower(dst, s []byte) []byte {
 	return dst
 }
 
-// readHeader reads the header of a part; the parser bounds its length, and so does this.
-func (f *fetcher) readHeader(m *fetchMessage, p *message.Part) []byte {
+// readHeader reads the header of a part, and tells whether an empty line ends it. The parser bounds what it keeps of a header, and so does this.
+func (f *fetcher) readHeader(m *fetchMessage, p *message.Part) (header []byte, emptyLine bool) {
 	n := min(p.BodyOff-p.HeaderOff, int64(message.DefaultLimits.HeaderBytes))
 	var buf []byte
 	if n <= int64(len(f.in)) {
@@ -211,5 +214,5 @@ func (f *fetcher) readHeader(m *fetchMessage, p *message.Part) []byte {
 	if got < len(buf) {
 		f.logFile(m, err)
 	}
-	return buf[:got]
+	return buf[:got], n < p.BodyOff-p.HeaderOff || message.EndsInEmptyLine(buf[:got])
 }

@@ -105,7 +105,8 @@ func (p *urlPart) find() error {
 			want[strings.ToLower(field)] = true
 		}
 		p.f.grow()
-		p.mem = selectFields(nil, p.f.readHeader(&p.m, part), want, p.sec.Spec == wire.SpecHeaderFieldsNot)
+		header, emptyLine := p.f.readHeader(&p.m, part)
+		p.mem = selectFields(nil, header, want, p.sec.Spec == wire.SpecHeaderFieldsNot, emptyLine)
 		p.rg.wire = int64(len(p.mem))
 		return nil
 	}

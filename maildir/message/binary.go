@@ -18,12 +18,13 @@ import (
 // skip is the distance from the start of the parent's body; the extras are what line ends add.
 
 // metaVersion changes with the format and with whatever Meta's contents depend on: CachedFields, rendering, parsing.
-const metaVersion = 4
+const metaVersion = 5
 
 const (
 	flagAllHeader = 1 << iota
 	flagEmailID
 	flagThreadID
+	flagOnlyHeader
 )
 
 const (
@@ -53,6 +54,9 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	if m.HasThreadID {
 		flags |= flagThreadID
 	}
+	if m.OnlyHeader {
+		flags |= flagOnlyHeader
+	}
 	dst = binary.AppendUvarint(dst, flags)
 	dst = binary.AppendUvarint(dst, m.dropped)
 	dst = append(dst, m.EmailID[:]...)
@@ -78,6 +82,7 @@ func (m *Meta) UnmarshalBinary(b []byte) error {
 	*m = Meta{Size: r.size(), Wire: r.size(), SentDay: r.varint(), SentTime: r.varint()}
 	flags := r.uvarint()
 	m.HasAllHeader, m.HasEmailID, m.HasThreadID = flags&flagAllHeader != 0, flags&flagEmailID != 0, flags&flagThreadID != 0
+	m.OnlyHeader = flags&flagOnlyHeader != 0
 	m.dropped = r.uvarint()
 	m.EmailID, m.ThreadID = r.objectID(), r.objectID()
 	for _, p := range [...]*[]byte{&m.Envelope, &m.BodyStructure, &m.Body, &m.Header, &m.tree} {

@@ -106,9 +106,13 @@ func (f *contentFields) fill(p *Part, digest bool, maxParams int) (boundary stri
 	if f.seen[contentEncoding] {
 		l := lexer{s: f.body[contentEncoding]}
 		if l.space() {
-			// Of "quoted printable" or "text/html" nothing can be believed; a semicolon behind is harmless.
-			if token, ok := l.token(nil); ok && len(token) > 0 && (l.done() || l.at(';')) {
+			// Of "quoted printable" or "text/html" nothing can be believed; a semicolon behind is harmless, and so is an empty field.
+			token, ok := l.token(nil)
+			switch {
+			case ok && len(token) > 0 && (l.done() || l.at(';')):
 				p.Encoding = lowerASCII(intern(token))
+			case !l.done():
+				p.Encoding = ""
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package message
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 
 	"golang.org/x/text/transform"
@@ -11,7 +12,15 @@ import (
 // Decoded returns the body of a part with its transfer encoding removed (RFC 3516 BINARY). ErrUnknownEncoding when it cannot. A body that
 // needs no decoding comes as sent, with CRLF line ends. Faults in an encoding are no errors: what can be decoded is.
 func Decoded(r io.ReaderAt, p *Part) (io.Reader, error) {
-	t := decoder(p.Encoding)
+	if p.Encoding == "" {
+		return nil, ErrUnknownEncoding
+	}
+	return decoded(r, p)
+}
+
+// decoded is Decoded for who looks for text: what cannot be an encoding is taken for none.
+func decoded(r io.ReaderAt, p *Part) (io.Reader, error) {
+	t := decoder(cmp.Or(p.Encoding, "7bit"))
 	if t == nil {
 		return nil, ErrUnknownEncoding
 	}

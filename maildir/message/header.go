@@ -21,6 +21,11 @@ func Fields(header []byte, fn func(name, raw []byte) bool) {
 	}
 }
 
+// EndsInEmptyLine tells whether a header has the empty line that separates it from a body.
+func EndsInEmptyLine(header []byte) bool {
+	return isEmptyLine(header) || bytes.HasSuffix(header, []byte("\n\n")) || bytes.HasSuffix(header, []byte("\n\r\n"))
+}
+
 // lineLen is the length of the first line with its LF.
 func lineLen(b []byte) int {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {

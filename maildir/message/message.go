@@ -32,7 +32,7 @@ type Part struct {
 	Type, Subtype     string // as the header spells them; defaults applied (text/plain, message/rfc822 in digests)
 	Params            []Param
 	ID, Description   string // raw header bytes, unfolded; empty when absent
-	Encoding          string // lower case; "7bit" when absent
+	Encoding          string // lower case; "7bit" when absent, empty when what is there cannot be one
 	MD5               string
 	Disposition       string
 	DispositionParams []Param
@@ -72,6 +72,7 @@ type Meta struct {
 	SentTime      int64  // Date header as seconds since the epoch UTC; MinInt64 when unparsable
 	Header        []byte // raw lines (as stored) of the fields in CachedFields, in message order
 	HasAllHeader  bool   // Header holds every field of the message
+	OnlyHeader    bool   // the file ends in the header, without the empty line
 	EmailID       ObjectID
 	ThreadID      ObjectID
 	HasEmailID    bool   // EmailID is known; Identify makes it so

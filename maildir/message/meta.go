@@ -151,6 +151,7 @@ func (c *collector) header(p *Part, root bool) error {
 	for {
 		line, complete := s.line()
 		if len(line) == 0 || isEmptyLine(line) {
+			c.meta.OnlyHeader = c.meta.OnlyHeader || root && len(line) == 0
 			break
 		}
 		if s.off()-p.HeaderOff > int64(DefaultLimits.HeaderBytes) || c.budget == 0 {

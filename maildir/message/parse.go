@@ -10,8 +10,9 @@ import (
 const (
 	// maxBoundary is how much of a boundary parameter counts: RFC 2046 §5.1.1 allows 70 octets, Dovecot compares 80.
 	maxBoundary = 80
-	// boundaryLine is how much of a line must be seen to judge it: dashes, boundary, dashes, line end.
-	boundaryLine = 2 + maxBoundary + 4
+	// boundaryLine is how much of a line must be seen to judge it: as much as there may be of any line (RFC 5322 §2.1.1), because the dashes that make it
+	// the last one stand behind the whole boundary, however much of that is compared.
+	boundaryLine = 1000
 	// headerBudget times Limits.HeaderBytes is how much of all headers together is kept in the part tree.
 	headerBudget = 4
 )
@@ -65,7 +66,8 @@ type openPart struct {
 	part     *Part
 	body     mark
 	level    int       // index in parser.open
-	boundary string    // of a multipart
+	boundary string    // of a multipart, as far as it counts
+	surplus  string    // what goes on behind that
 	bound    bool      // boundary is being looked for
 	shadowed *openPart // outer multipart with the same boundary
 }
@@ -166,7 +168,7 @@ func (p *parser) header(parent *openPart) (hit *openPart, final bool) {
 	p.budget -= p.fields.used
 	o.boundary = p.fields.fill(part, digest, p.lim.Params)
 	if len(o.boundary) > maxBoundary {
-		o.boundary = o.boundary[:maxBoundary]
+		o.boundary, o.surplus = o.boundary[:maxBoundary], o.boundary[maxBoundary:]
 	}
 	if hit != nil {
 		if isMessage(part) { // it has no body, but a client must see a message in it
@@ -253,6 +255,9 @@ func (p *parser) match(b []byte) (hit *openPart, final bool) {
 		}
 	}
 	after := b[len(hit.boundary):]
+	if n := len(hit.surplus); n <= len(after) && string(after[:n]) == hit.surplus {
+		after = after[n:]
+	}
 	return hit, len(after) >= 2 && after[0] == '-' && after[1] == '-'
 }
 
@@ -328,6 +333,8 @@ func (m *Message) Find(path []uint32) *Part {
 			}
 		}
 		switch {
+		case isMultipart(in) && len(in.Children) == 0 && n == 1:
+			p = noPart(in)
 		case isMultipart(in):
 			if n < 1 || uint64(n) > uint64(len(in.Children)) {
 				return nil

@@ -63,8 +63,11 @@ func checkPart(t testing.TB, data []byte, p *Part) {
 	if got, want := p.HasNUL, bytes.IndexByte(body, 0) >= 0; got != want {
 		t.Errorf("body at %d: NUL %v, want %v", p.BodyOff, got, want)
 	}
-	if p.Type == "" || p.Subtype == "" || p.Encoding == "" {
-		t.Errorf("part at %d without type: %q/%q %q", p.HeaderOff, p.Type, p.Subtype, p.Encoding)
+	if p.Type == "" || p.Subtype == "" {
+		t.Errorf("part at %d without type: %q/%q", p.HeaderOff, p.Type, p.Subtype)
+	}
+	if _, err := Decoded(bytes.NewReader(data), p); p.Encoding == "" && !errors.Is(err, ErrUnknownEncoding) {
+		t.Errorf("part at %d without encoding: %v", p.HeaderOff, err)
 	}
 	at := p.BodyOff
 	for _, child := range p.Children {

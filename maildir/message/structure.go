@@ -1,6 +1,9 @@
 package message
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 // structureWriter renders BODY and BODYSTRUCTURE (RFC 9051 §7.5.2). Parts nest no deeper than Limits.Depth.
 type structureWriter struct {
@@ -29,9 +32,11 @@ func (w *structureWriter) envelopeOf(p *Part) []byte {
 	return nil
 }
 
-// noParts stands for the children of a multipart that has none: the grammar wants at least one.
-const noParts = `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)`
-const noPartsExtended = `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)`
+// noPart stands for the children of a multipart that has none: the grammar wants at least one.
+func noPart(multipart *Part) *Part {
+	end := multipart.End
+	return &Part{HeaderOff: end, BodyOff: end, End: end, Type: "text", Subtype: "plain", Encoding: "7bit"}
+}
 
 // body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
 func (w *structureWriter) appendMultipart(dst []byte, p *Part) []byte {
@@ -39,11 +44,7 @@ func (w *structureWriter) appendMultipart(dst []byte, p *Part) []byte {
 		dst = w.append(dst, child)
 	}
 	if len(p.Children) == 0 {
-		if w.extended {
-			dst = append(dst, noPartsExtended...)
-		} else {
-			dst = append(dst, noParts...)
-		}
+		dst = w.append(dst, noPart(p))
 	}
 	dst = append(dst, ' ')
 	dst = appendString(dst, p.Subtype)
@@ -81,7 +82,7 @@ func (w *structureWriter) appendSingle(dst []byte, p *Part) []byte {
 		dst = appendOptional(dst, s)
 	}
 	dst = append(dst, ' ')
-	dst = appendString(dst, p.Encoding)
+	dst = appendString(dst, cmp.Or(p.Encoding, "7bit")) // as Dovecot has it
 	dst = append(dst, ' ')
 	dst = strconv.AppendInt(dst, p.WireBody, 10)
 	if p.Message != nil {

@@ -39,7 +39,7 @@ func Attachments(r io.ReaderAt, m *Message, fn func(p *Part, body io.Reader) err
 		if len(p.Children) > 0 || holdsText(p) {
 			return nil
 		}
-		body, err := Decoded(r, p)
+		body, err := decoded(r, p)
 		if err != nil {
 			return nil // of an encoding that nobody knows
 		}
@@ -180,7 +180,7 @@ func decodeHeader(raw []byte) []byte {
 
 // textReader gives the decoded UTF-8 text of a part; what has an unknown encoding is taken as it is.
 func textReader(r io.ReaderAt, p *Part) io.Reader {
-	text, err := Decoded(r, p)
+	text, err := decoded(r, p)
 	if err != nil {
 		text = bodyReader(r, p)
 	}
