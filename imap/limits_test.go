@@ -21,7 +21,7 @@ func TestConnectionsBeforeLogin(t *testing.T) {
 	known := ts.login()
 	oldest, second := ts.dial(), ts.dial()
 	third := ts.dial()
-	if got := oldest.rest(); got != "* BYE Login took too long\r\n" {
+	if got := oldest.rest(); got != "* BYE [UNAVAILABLE] Too many connections that have not logged in\r\n" {
 		t.Errorf("the oldest got %q", got)
 	}
 	second.ok("LOGIN user secret")

@@ -296,12 +296,13 @@ func customer(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// greet counts a session that has not logged in. When there are too many the oldest one has to go, as if its time were up: who
+// greet counts a session that has not logged in. When there are too many the oldest one has to go: who
 // means it logs in sooner than a flood fills the list. Called with mu held.
 func (srv *Server) greet(s *session) {
 	if srv.strangers.Len() >= srv.opt.Limits.BeforeLogin {
 		oldest := srv.strangers.Front().Value.(*session)
 		srv.acquaint(oldest)
+		oldest.pushed.Store(true)
 		oldest.conn.interrupt()
 		oldest.log.Warn("closing", "cause", "too many connections that have not logged in")
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -70,6 +71,7 @@ type session struct {
 	progress  progress     // of the running command
 
 	stranger *list.Element // of Server.strangers, nil once logged in; protected by Server.mu
+	pushed   atomic.Bool   // out by another that has not logged in either
 }
 
 func newSession(srv *Server, c net.Conn) *session {
@@ -220,9 +222,13 @@ func (s *session) bye(err error) {
 	case s.mail != nil && s.mail.Check() != nil:
 		text = errMailMoved.text
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		text = "Autologout, idle for too long"
-		if s.state == notAuthenticated {
+		switch {
+		case s.pushed.Load():
+			text = "[UNAVAILABLE] Too many connections that have not logged in"
+		case s.state == notAuthenticated:
 			text = "Login took too long"
+		default:
+			text = "Autologout, idle for too long"
 		}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return

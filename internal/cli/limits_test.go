@@ -48,7 +48,7 @@ func TestConnectionLimits(t *testing.T) {
 			i.ok("LOGIN carol c")
 			return i.do("APPEND INBOX {2000+}\r\n" + strings.Repeat("x", 2000)) // her own limit is lower
 		}},
-		"connections_before_login": {"connections_before_login = 1", "* BYE Login took too long\r\n", func(t *testing.T, addr string) string {
+		"connections_before_login": {"connections_before_login = 1", "* BYE [UNAVAILABLE] Too many connections that have not logged in\r\n", func(t *testing.T, addr string) string {
 			first := dial(t, addr, false)
 			dial(t, addr, false).ok("LOGIN carol c")
 			line, _ := first.r.ReadString('\n')
