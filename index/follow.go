@@ -471,18 +471,21 @@ func (x *Index) publish(fresh *segment.Segment, added map[string][]entry, clear 
 	return failed
 }
 
-// prune forgets the messages of a mailbox that are gone, once they are many.
+// prune forgets the messages of a mailbox that are gone; uids ascend.
 func (x *Index) prune(name string, uids []uint32) {
 	b := x.box(name)
-	if len(b.entries) < len(uids)+len(uids)/4+100 {
+	left := uids
+	gone := func(e entry) bool {
+		for len(left) > 0 && left[0] < e.uid {
+			left = left[1:]
+		}
+		return len(left) == 0 || left[0] != e.uid
+	}
+	if !slices.ContainsFunc(b.entries, gone) {
 		return
 	}
-	next := &box{path: b.path}
-	for _, e := range b.entries {
-		if _, ok := slices.BinarySearch(uids, e.uid); ok {
-			next.entries = append(next.entries, e)
-		}
-	}
+	left = uids
+	next := &box{path: b.path, entries: slices.DeleteFunc(slices.Clone(b.entries), gone)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.boxes[name] == b {

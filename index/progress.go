@@ -58,6 +58,9 @@ func (f *Follower) tell(end bool) {
 		f.state.Octets += s.Size()
 		s.Release()
 	}
+	if end || f.x.knowsAll() { // what was expunged is in its segment until that is written anew
+		f.state.Documents = f.x.documents()
+	}
 	if f.a.b != nil {
 		f.state.Documents += f.a.b.Docs()
 	}
@@ -75,4 +78,34 @@ func (f *Follower) tell(end bool) {
 	if err != nil {
 		f.x.log.Debug("cannot write the progress of a search index", "file", path, "cause", err)
 	}
+}
+
+// knowsAll tells whether all mailboxes have been looked at.
+func (x *Index) knowsAll() bool {
+	select {
+	case <-x.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// documents counts those that are a message of a mailbox.
+func (x *Index) documents() (n int) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var seen []uint64 // bit i of word j: document 64j+i
+	for _, b := range x.boxes {
+		for _, e := range b.entries {
+			word, bit := int(e.doc/64), uint64(1)<<(e.doc%64)
+			if word >= len(seen) {
+				seen = append(seen, make([]uint64, word+1-len(seen))...)
+			}
+			if seen[word]&bit == 0 {
+				seen[word] |= bit
+				n++
+			}
+		}
+	}
+	return n
 }
