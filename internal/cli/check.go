@@ -62,10 +62,8 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 		var err error
 		users, lines, err = auth.CheckFile(c.Auth.PasswdFile, c.Auth.DefaultScheme)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			problem("auth.passwd_file", "%s does not exist; add a user with `roost user add NAME`", c.Auth.PasswdFile)
 		case err != nil:
-			problem("auth.passwd_file", "%v", err)
+			problem("auth.passwd_file", "%s", config.Mend("auth.passwd_file", err))
 		case len(users) == 0 && len(lines) == 0:
 			problem("auth.passwd_file", "%s has no users; add one with `roost user add NAME`", c.Auth.PasswdFile)
 		}
@@ -100,7 +98,7 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 	if filepath.IsAbs(c.TLS.Cert) && filepath.IsAbs(c.TLS.Key) {
 		warnings, err := tlsconf.Check(c.TLS.Cert, c.TLS.Key, c.Hostname)
 		if err != nil {
-			problem("tls.cert", "%v", err)
+			problem("tls.cert", "%s", config.Mend("tls.cert", err))
 		}
 		for _, w := range warnings {
 			problem("tls.cert", "%s", w)
@@ -108,7 +106,7 @@ func surroundings(c *config.Config, file string) (users []*auth.User, problems c
 	}
 	if filepath.IsAbs(c.Mail.State) {
 		if err := writable(c.Mail.ServerState()); err != nil {
-			problem("mail.state", "%v", err)
+			problem("mail.state", "%s", config.Mend("mail.state", err))
 		}
 	}
 	if !c.Unread("mail") {
@@ -162,7 +160,7 @@ func writable(dir string) error {
 		case err != nil:
 			return err
 		case !fi.IsDir():
-			return fmt.Errorf("%s is not a directory", at)
+			return fmt.Errorf("%s is not a directory; choose another", at)
 		case unix.Access(at, unix.W_OK|unix.X_OK) != nil:
 			return fmt.Errorf("no permission to write in %s; check as the user that serves, or give it the directory", at)
 		}

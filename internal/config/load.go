@@ -59,8 +59,10 @@ func Load(file string) (*Config, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist; copy example.conf there or name another with --config", file)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w; give %s the right to read it, or name another with --config", err, whoami())
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("%w; name a configuration file with --config", err)
 	}
 	return Parse(file, data)
 }

@@ -32,7 +32,7 @@ var ErrNoMail = errors.New("no mail yet")
 func Places(c *config.Config, log *slog.Logger) ([]Place, error) {
 	service, err := auth.NewFile(c.Auth.PasswdFile, auth.Options{DefaultScheme: c.Auth.DefaultScheme, Log: log})
 	if err != nil {
-		return nil, err
+		return nil, c.Wrong("auth.passwd_file", err)
 	}
 	var places []Place
 	users := service.Users()

@@ -65,9 +65,11 @@ func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []b
 		return nil, nil, err
 	}
 	if p.State, err = OpenState(stateDir); err != nil {
-		return nil, nil, err
+		return nil, nil, c.Wrong("mail.state", err)
 	}
+	of := "mail.state"
 	if c.TLS.Cert != "" {
+		of = "tls.cert"
 		p.Cert, err = tlsconf.Load(c.TLS.Cert, c.TLS.Key, log)
 	} else {
 		if p.Cert, err = tlsconf.SelfSigned(p.State.Dir, p.Hostname, log); err == nil {
@@ -75,11 +77,12 @@ func open(c *config.Config, stateDir string, log *slog.Logger) (p *Plan, key []b
 		}
 	}
 	if err == nil {
+		of = "mail.state"
 		key, err = p.State.Secret()
 	}
 	if err != nil {
 		p.Close()
-		return nil, nil, err
+		return nil, nil, c.Wrong(of, err)
 	}
 	return p, key, nil
 }
@@ -117,7 +120,7 @@ func CheckKeys(c *config.Config) (wrong []KeyError) {
 // FromConfig plans to serve what a checked configuration says.
 func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 	for _, wrong := range CheckKeys(c) {
-		return nil, fmt.Errorf("%s: %w", wrong.Key, wrong.Err)
+		return nil, c.Wrong(wrong.Key, wrong.Err)
 	}
 	p, key, err := open(c, c.Mail.ServerState(), log)
 	if err != nil {
@@ -125,10 +128,7 @@ func FromConfig(c *config.Config, log *slog.Logger) (*Plan, error) {
 	}
 	if p.Auth, err = auth.NewFile(c.Auth.PasswdFile, authOptions(c, p, key)); err != nil {
 		p.Close()
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%s does not exist; add a user with `roost user add NAME`", c.Auth.PasswdFile)
-		}
-		return nil, err
+		return nil, c.Wrong("auth.passwd_file", err)
 	}
 	p.What = "the users of " + c.Auth.PasswdFile
 	p.Stores = NewStores(func(u *auth.User) (maildir.Options, error) {

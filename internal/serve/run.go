@@ -41,13 +41,13 @@ func (p *Plan) Listen() (*Listeners, error) {
 	for _, group := range []struct {
 		addrs []string
 		into  *[]net.Listener
-		flag  string
+		key   string
 	}{{p.Config.Listen.IMAP, &ls.Plain, "imap"}, {p.Config.Listen.IMAPS, &ls.TLS, "imaps"}} {
 		for _, a := range group.addrs {
 			l, err := net.Listen("tcp", a)
 			if err != nil {
 				ls.Close()
-				return nil, explainListen(a, err)
+				return nil, p.Config.Wrong("listen."+group.key, explainListen(a, err))
 			}
 			*group.into = append(*group.into, l)
 		}
@@ -76,7 +76,7 @@ func explainListen(a string, err error) error {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("%s is not an address of this machine; listen on one that is", a)
 	}
-	return fmt.Errorf("listening on %s: %w", a, err)
+	return fmt.Errorf("listening on %s: %w; name an address of this machine and a port", a, err)
 }
 
 // All are all listeners.

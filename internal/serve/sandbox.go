@@ -24,14 +24,14 @@ func (p *Plan) sandboxed() (sandbox.Paths, error) {
 			return nil
 		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("%w; the sandbox needs the directory", err)
+			return fmt.Errorf("the sandbox needs a directory: %w", err)
 		}
 		paths.Write = append(paths.Write, dir)
 		return nil
 	}
 	for _, dir := range p.Config.Sandbox.Paths {
 		if err := add(filepath.Clean(dir)); err != nil {
-			return paths, err
+			return paths, p.Config.Wrong("sandbox.paths", err)
 		}
 	}
 	if p.Maildir != "" {
@@ -50,7 +50,7 @@ func (p *Plan) sandboxed() (sandbox.Paths, error) {
 	homes, users := p.Config.Mail.Homes(), p.Auth.Users()
 	if _, err := os.Stat(homes); err == nil || len(users) == 0 { // not made when all users have homes of their own
 		if err := add(homes); err != nil {
-			return paths, err
+			return paths, p.Config.Wrong("mail.home", err)
 		}
 	}
 	for _, u := range users {

@@ -31,7 +31,7 @@ type State struct {
 // OpenState makes the directory, private to its owner, and locks it: two servers on the same files would each undo what the other wrote.
 func OpenState(dir string) (*State, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the state directory: %w; choose another with --state, or mail.state in the configuration", err)
+		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
 	f, err := lockState(dir)
 	if err != nil {

@@ -113,7 +113,7 @@ func explain(certFile, keyFile string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fmt.Errorf("%s with %s: %w", certFile, keyFile, err)
+	return fmt.Errorf("%s with %s: %w; both have to be PEM, and the key that of the first certificate", certFile, keyFile, err)
 }
 
 // Check says what is wrong with a pair of files: an error when they cannot be used, warnings when clients will not like them.
