@@ -26,6 +26,7 @@ type timedConn struct {
 	silent time.Time    // when it was first seen that the client has closed its side; of the session's goroutine
 	broken atomic.Bool  // a read or write has failed, or will: it is closed
 	deaf   atomic.Bool  // a write has failed, or will
+	pushed atomic.Bool  // out before login, by another that had not logged in either
 
 	mu     sync.Mutex    // protects what follows
 	until  time.Time     // no read lasts longer; zero: forever

@@ -302,7 +302,7 @@ func (srv *Server) greet(s *session) {
 	if srv.strangers.Len() >= srv.opt.Limits.BeforeLogin {
 		oldest := srv.strangers.Front().Value.(*session)
 		srv.acquaint(oldest)
-		oldest.pushed.Store(true)
+		oldest.conn.pushed.Store(true)
 		oldest.conn.interrupt()
 		oldest.log.Warn("closing", "cause", "too many connections that have not logged in")
 	}

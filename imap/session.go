@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -71,7 +70,6 @@ type session struct {
 	progress  progress     // of the running command
 
 	stranger *list.Element // of Server.strangers, nil once logged in; protected by Server.mu
-	pushed   atomic.Bool   // out by another that has not logged in either
 }
 
 func newSession(srv *Server, c net.Conn) *session {
@@ -223,7 +221,7 @@ func (s *session) bye(err error) {
 		text = errMailMoved.text
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		switch {
-		case s.pushed.Load():
+		case s.conn.pushed.Load():
 			text = "[UNAVAILABLE] Too many connections that have not logged in"
 		case s.state == notAuthenticated:
 			text = "Login took too long"
