@@ -153,28 +153,18 @@ func (m *Mailbox) checkMoved(ctx context.Context, write bool) error {
 	return ErrGone
 }
 
-// supersede ends the mailboxes that had the place of the directory key before.
-func (s *Store) supersede(storage string, key inode) {
-	s.mu.Lock()
-	var others []*Mailbox
-	for k, m := range s.boxes {
-		if k != key {
-			others = append(others, m)
-		}
+// supersede ends a mailbox that had the place of another before, if it has not moved elsewhere.
+func (s *Store) supersede(m *Mailbox, storage string) {
+	select {
+	case <-m.loaded:
+	default:
+		return
 	}
-	s.mu.Unlock()
-	for _, m := range others {
-		select {
-		case <-m.loaded:
-		default:
-			continue
-		}
-		m.mu.Lock()
-		same := m.storage == storage && m.err == nil
-		m.mu.Unlock()
-		if same && m.loadErr == nil {
-			_ = m.checkMoved(s.ctx, false) // what counts is its mark
-		}
+	m.mu.Lock()
+	same := m.storage == storage && m.err == nil
+	m.mu.Unlock()
+	if same && m.loadErr == nil {
+		_ = m.checkMoved(s.ctx, false) // what counts is its mark
 	}
 }
 

@@ -3,6 +3,7 @@ package maildir
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"time"
 )
@@ -58,9 +59,13 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 			d.close()
 		}
 		m.refs++
+		before := s.boxes[s.places[storage]]
+		s.places[storage] = key
 		s.mu.Unlock()
+		if before != nil && before != m {
+			s.supersede(before, storage)
+		}
 		if first {
-			s.supersede(storage, key)
 			if m.loadErr = s.opt.Budget.admit(); m.loadErr == nil {
 				m.loadErr = m.load()
 			}
@@ -183,6 +188,7 @@ func (s *Store) lookAfter() {
 		}
 		s.pollTree()
 		s.mu.Lock()
+		maps.DeleteFunc(s.places, func(_ string, key inode) bool { return s.boxes[key] == nil })
 		open := make([]*Mailbox, 0, len(s.boxes))
 		for key, m := range s.boxes {
 			select {
@@ -308,6 +314,9 @@ func (s *Store) boxRenamed(key inode, oldStorage, newStorage, newName string) {
 	}
 	s.mu.Lock()
 	m := s.boxes[key]
+	if m != nil {
+		s.places[newStorage] = key
+	}
 	s.mu.Unlock()
 	if m != nil {
 		m.mu.Lock()

@@ -65,8 +65,9 @@ type Store struct {
 
 	unopened sync.Map // storage names that the log says cannot be opened: they are tried again and again
 
-	mu    sync.Mutex // protects boxes, and refs and idle of the mailboxes in it
-	boxes openBoxes
+	mu     sync.Mutex // protects what follows, and refs and idle of the mailboxes in it
+	boxes  openBoxes
+	places map[string]inode // storage name → what was opened last under it
 }
 
 // OpenStore opens (or creates) a mail root.
@@ -83,7 +84,7 @@ func OpenStore(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: o, names: naming{o.Layout, string(o.Separator)}, root: root, log: slog.Default(), boxes: openBoxes{}}
+	s := &Store{opt: o, names: naming{o.Layout, string(o.Separator)}, root: root, log: slog.Default(), boxes: openBoxes{}, places: map[string]inode{}}
 	s.LimitQuota(o.Quota, o.OwnQuota)
 	fi, err := root.statSelf()
 	if err == nil && o.Create {
