@@ -44,5 +44,5 @@
 //	state.go snapshot.go cache.go accesskey.go                  state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	quota.go maildirsize.go quotastate.go                       limits, and what mail takes
-//	dir.go dirlist.go messagefile.go perm.go dotlock.go         the file system
+//	dir.go dirlist.go fileinfo.go messagefile.go perm.go dotlock.go   the file system
 package maildir

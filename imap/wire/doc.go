@@ -26,7 +26,7 @@
 //
 // # Files
 //
-// reader.go frames; literal.go streams message literals. decoder.go, strings.go, set.go, mailbox.go and date.go read
+// reader.go frames, with reader_literal.go; literal.go streams message literals. decoder.go, strings.go, set.go, mailbox.go and date.go read
 // the grammar's building blocks. command.go and query.go have the values that parse.go, append.go, list.go, metadata.go, fetch.go, search.go (with
-// charset.go), esearch.go and sort.go return; filter.go takes which mailboxes are meant. encoder.go and format.go write. errors.go has the errors.
+// search_keys.go and charset.go), esearch.go and sort.go return; filter.go takes which mailboxes are meant. encoder.go and format.go write. errors.go has the errors.
 package wire
