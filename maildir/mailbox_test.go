@@ -470,6 +470,72 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestExpectRenames: while nobody listens to renames because we cause most of them, those of other programs are found all the same, and afterwards
+// they are heard of again.
+func TestExpectRenames(t *testing.T) {
+	b := newBox(t)
+	for i := range manyFiles {
+		b.put("cur", fmt.Sprintf("%d.a.h:2,", 100+i), "x\n")
+	}
+	b.sync()
+	wake, stop := b.Wait()
+	defer stop()
+	told := func(what string, uid uint32, flags Flags) {
+		t.Helper()
+		deadline := time.After(10 * time.Second)
+		for {
+			if recs := b.Records([]uint32{uid}, nil); len(recs) == 1 && recs[0].Flags == flags {
+				return
+			}
+			select {
+			case <-wake:
+			case <-deadline:
+				t.Fatalf("%s: nobody was told", what)
+			}
+		}
+	}
+	rename := func(old, name string) {
+		t.Helper()
+		must(t, os.Rename(filepath.Join(b.dir, "cur", old), filepath.Join(b.dir, "cur", name)))
+	}
+	done := b.ExpectRenames(manyFiles)
+	alsoDone := b.ExpectRenames(manyFiles)
+	if b.deaf.Load() != 2 {
+		t.Fatal("renames are watched")
+	}
+	// Between the look of our change and its end another program renames, without the lock: that moves no time we do not take for our own.
+	must(t, b.update(bg, func(u *update) error {
+		rename("100.a.h:2,", "100.a.h:2,F")
+		_, err := u.setFlags(2, &FlagChange{Op: Add, Flags: Flagged}, Keywords{})
+		return err
+	}))
+	done()
+	alsoDone()
+	told("renamed meanwhile", 1, Flagged)
+	if b.deaf.Load() != 0 {
+		t.Fatal("renames are not watched")
+	}
+	rename("102.a.h:2,", "102.a.h:2,S")
+	told("renamed afterwards", 3, Seen)
+
+	// An update during which that began and ended cannot know either.
+	must(t, b.update(bg, func(u *update) error {
+		done := b.ExpectRenames(manyFiles)
+		rename("103.a.h:2,", "103.a.h:2,S")
+		done()
+		if u.watched() {
+			t.Error("all renames were watched")
+		}
+		return nil
+	}))
+	told("renamed while another update ran", 4, Seen)
+	if done := b.ExpectRenames(manyFiles/deafShare - 1); b.deaf.Load() != 0 {
+		t.Error("a few renames are not watched")
+	} else {
+		done()
+	}
+}
+
 func TestConcurrentAppends(t *testing.T) {
 	b := newBox(t)
 	const clients, each = 8, 20

@@ -206,13 +206,16 @@ func (s *Store) lookAfter() {
 		}
 		s.mu.Unlock()
 		for _, m := range open {
-			if m.polling.CompareAndSwap(false, true) {
-				go func() {
-					defer m.polling.Store(false)
-					m.poll()
-				}()
-			}
+			go m.look()
 		}
+	}
+}
+
+// look is poll, unless that is being done.
+func (m *Mailbox) look() {
+	if m.polling.CompareAndSwap(false, true) {
+		defer m.polling.Store(false)
+		m.poll()
 	}
 }
 
