@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,7 @@ const direntBuffer = 1 << 16
 
 // readNames calls fn with each entry but "." and ".." until it returns false. Each call reads the directory from its start. dtype is a
 // DT_ constant of unix, DT_UNKNOWN where the file system does not say. What other programs rename meanwhile may be seen
-// twice or not at all.
+// twice or not at all. Names lie in one piece of memory with many others: who keeps a few of them should copy these.
 func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
 	var fd int
 	// A descriptor of its own, because the position belongs to the descriptor.
@@ -25,30 +26,79 @@ func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
 		return err
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, direntBuffer)
+	ahead := readAhead{fd: fd}
+	defer ahead.stop()
 	for {
-		n, err := retry(func() (int, error) { return unix.Getdents(fd, buf) })
+		buf, err := ahead.next()
 		if err != nil {
 			return &opError{"readdir", d.where, err}
 		}
-		if n == 0 {
+		if len(buf) == 0 {
 			return nil
 		}
 		// struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name with a NUL.
-		for b := buf[:n]; len(b) > 19; {
-			entry := b[:binary.NativeEndian.Uint16(b[16:])]
-			b = b[len(entry):]
-			name := entry[19:]
-			for i, c := range name {
-				if c == 0 {
-					name = name[:i]
-					break
-				}
+		text := string(buf) // one for all names
+		for at := 0; at < len(buf); {
+			entry := buf[at : at+int(binary.NativeEndian.Uint16(buf[at+16:]))]
+			name := text[at+19 : at+len(entry)]
+			at += len(entry)
+			if end := strings.IndexByte(name, 0); end >= 0 {
+				name = name[:end]
 			}
-			if s := string(name); s != "." && s != ".." && !fn(s, entry[18]) {
+			if name != "." && name != ".." && !fn(name, entry[18]) {
 				return nil
 			}
 		}
+	}
+}
+
+// readAhead reads a directory, of a large one the next piece while the last one is used. For one goroutine.
+type readAhead struct {
+	fd    int
+	bufs  [2][]byte
+	calls int
+	under chan piece // the call under way; nil: none
+}
+
+type piece struct {
+	n   int
+	err error
+}
+
+// next returns what one getdents call did, valid until the next one; nothing at the end.
+func (r *readAhead) next() ([]byte, error) {
+	buf := &r.bufs[r.calls%2]
+	var p piece
+	if r.under != nil {
+		p = <-r.under
+		r.under = nil
+	} else {
+		p = r.read(buf)
+	}
+	r.calls++
+	if p.err != nil || p.n == 0 {
+		return nil, p.err
+	}
+	if p.n > direntBuffer/2 { // there is more
+		under, other := make(chan piece, 1), &r.bufs[r.calls%2]
+		r.under = under
+		go func() { under <- r.read(other) }()
+	}
+	return (*buf)[:p.n], nil
+}
+
+func (r *readAhead) read(buf *[]byte) piece {
+	if *buf == nil {
+		*buf = make([]byte, direntBuffer)
+	}
+	n, err := retry(func() (int, error) { return unix.Getdents(r.fd, *buf) })
+	return piece{n, err}
+}
+
+// stop waits for the call under way, so that the descriptor can be closed.
+func (r *readAhead) stop() {
+	if r.under != nil {
+		<-r.under
 	}
 }
 

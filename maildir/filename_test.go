@@ -1,6 +1,8 @@
 package maildir
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -123,4 +125,31 @@ func FuzzFileName(f *testing.F) {
 		sizes(s)
 		compareNew(fn.base, out)
 	})
+}
+
+// TestNumberOrder: many files are sorted in two halves, by times alone where these differ.
+func TestNumberOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 100, manyNames - 1, manyNames, 3*manyNames + 1} {
+		added := make([]sighting, n)
+		for i := range added {
+			name := fmt.Sprintf("%d.M%dP%d.h:2,", 1700000000+rng.IntN(50), rng.IntN(1000), i)
+			if i%3 == 0 {
+				name = fmt.Sprintf("%d.%d_%d.h", 1800000000+rng.IntN(50), rng.IntN(1000), i)
+			}
+			added[i].name = name
+		}
+		want := slices.Clone(added)
+		slices.SortStableFunc(want, func(a, b sighting) int {
+			x, y := newNumberKey(a.base()), newNumberKey(b.base())
+			return x.compare(&y)
+		})
+		got := make([]sighting, 0, n)
+		for _, k := range numberOrder(added) {
+			got = append(got, added[k.index])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d files are in another order", n)
+		}
+	}
 }

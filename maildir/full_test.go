@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -195,4 +196,53 @@ func (b *box) has(uid uint32, name string) bool {
 	slot, ok := b.keywords.slots[name]
 	kw := b.keywordsOf(b.recs.find(uid))
 	return ok && kw.Has(int(slot))
+}
+
+// TestFirstOpenFull: a mailbox that nobody ever read has no messages while they cannot be numbered, and gets the UIDs they would have had.
+func TestFirstOpenFull(t *testing.T) {
+	for op, wants := range map[string]error{"write": nil, "fdatasync": unix.EIO} {
+		t.Run(op, func(t *testing.T) {
+			b := newBox(t)
+			must(t, b.store.Create("Old"))
+			const n = 2 * manyFiles
+			for i := range n {
+				put(t, b.store.root, fmt.Sprintf(".Old/cur/%d.M1P1.h:2,S", 1700000000+i), "Subject: x\n\n")
+			}
+			must(t, os.WriteFile(filepath.Join(b.dir, ".Old", uidlistName), []byte("3 V5 N7 G"+strings.Repeat("ab", 16)+"\n"), 0o600))
+			b.store.root.inject(func(o, path string) error {
+				if o == op && strings.HasSuffix(path, ".Old/"+uidlistName) {
+					return cmp.Or(wants, error(unix.ENOSPC))
+				}
+				return nil
+			})
+			m, err := b.store.Open("Old")
+			if !errors.Is(err, wants) {
+				t.Fatal(err)
+			}
+			if err == nil {
+				defer m.Release()
+				if got := m.UIDs(); len(got) != 0 {
+					t.Errorf("UIDs %v that are not on disk", got)
+				}
+			}
+			b.store.root.inject(nil)
+			again, err := b.store.Open("Old")
+			must(t, err)
+			defer again.Release()
+			must(t, again.rescan(bg))
+			uids := again.UIDs()
+			if len(uids) != n {
+				t.Fatalf("%d messages", len(uids))
+			}
+			for i := range uids {
+				if recs := again.Records(uids[i:i+1], nil); string(again.recs.baseOf(again.recs.find(uids[i]))) != fmt.Sprintf("%d.M1P1.h", 1700000000+i) ||
+					recs[0].Flags != Seen {
+					t.Fatalf("UID %d: %+v", uids[i], recs)
+				}
+			}
+			if uids[0] < 7 {
+				t.Errorf("UIDs begin with %d", uids[0])
+			}
+		})
+	}
 }

@@ -51,7 +51,9 @@ func (m *Mailbox) renamed(s sighting) {
 // touch gives a changed record its modseq. Called with mu held.
 func (m *Mailbox) touch(r *record) {
 	r.modseq = m.nextModSeq()
-	m.changed.add(r.modseq, r.uid)
+	if m.ready { // nobody can ask for what was before
+		m.changed.add(r.modseq, r.uid)
+	}
 }
 
 // duplicate deals with a second file of a known base name. Two links of one file are left alone: a delivery or copy by link()
@@ -89,23 +91,23 @@ func (u *update) number(added []sighting, final bool) error {
 		return nil
 	}
 	type numbered struct {
-		sighting
+		index int32 // in added
 		listed
 	}
 	var theirs []numbered
-	ours := make([]sighting, 0, len(added))
+	ours := make([]int32, 0, len(added)) // in added
 	before := ""
 	for i, at := range numberOrder(added) {
-		a, base := added[at.index], added[at.index].base()
+		base := added[at.index].base()
 		if i > 0 && base == before {
 			u.again = true // renamed while we looked, or a duplicate: another scan, which knows the first, finds out
 			continue
 		}
 		before = base
 		if l, ok := m.pending[base]; ok {
-			theirs = append(theirs, numbered{a, l})
+			theirs = append(theirs, numbered{at.index, l})
 		} else if m.recs.byBase(base) == nil {
-			ours = append(ours, a)
+			ours = append(ours, at.index)
 		}
 	}
 	slices.SortFunc(theirs, func(a, b numbered) int { return cmp.Compare(a.uid, b.uid) })
@@ -121,54 +123,106 @@ func (u *update) number(added []sighting, final bool) error {
 	// A line found below a UID that is in use already cannot be taken over.
 	last := m.lastUID()
 	for len(theirs) > 0 && theirs[0].uid <= last {
-		ours = append(ours, theirs[0].sighting)
+		ours = append(ours, theirs[0].index)
 		theirs = theirs[1:]
 	}
 	if int64(m.hdr.Next)+int64(len(ours)) > maxUID {
 		return ErrLimit
 	}
 	first := m.hdr.Next
-	room := 0
-	for _, s := range ours {
-		room += len(s.name) + len("4294967295 :\n")
+	write := func() error {
+		room := 0
+		for _, i := range ours {
+			room += len(added[i].name) + len("4294967295 :\n")
+		}
+		lines := make([]byte, 0, room)
+		for i, at := range ours {
+			lines = appendUIDLine(lines, first+uint32(i), nil, []byte(added[at].base()))
+		}
+		return u.appendList(lines, first+uint32(len(ours))-1)
 	}
-	lines := make([]byte, 0, room)
-	for i, s := range ours {
-		lines = appendUIDLine(lines, first+uint32(i), nil, []byte(s.base()))
+	remember := func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.recs.reserve(len(theirs) + len(ours))
+		for _, t := range theirs {
+			m.addRecord(t.uid, added[t.index], t.extra)
+		}
+		for i, at := range ours {
+			m.addRecord(first+uint32(i), added[at], "")
+		}
+		return nil
 	}
-	if err := u.appendList(lines, first+uint32(len(ours))-1); errors.Is(err, ErrFull) || u.denied != nil && err != nil && m.ready {
+	// Nobody sees what is read before load is done, so of a mailbox that nobody ever read memory is filled while the disk writes.
+	atOnce := !m.ready && len(m.recs.list)+len(theirs)+len(m.pending)+len(m.dead) == 0 && len(ours) >= manyFiles
+	var err error
+	if atOnce {
+		err = sideBySide(write, remember)
+	} else {
+		err = write()
+	}
+	if err != nil && atOnce {
+		m.mu.Lock()
+		m.recs, m.hdr.Next = newRecords(), first
+		m.mu.Unlock()
+	}
+	if errors.Is(err, ErrFull) || u.denied != nil && err != nil && m.ready {
 		// They stay unknown, and everything else goes on: on a full disk messages have to be removed.
 		m.log.Warn("new messages cannot be numbered; later", "mailbox", m.box.path(), "messages", len(ours), "cause", err)
 		ours, u.later = nil, true
 	} else if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.recs.reserve(len(theirs) + len(ours))
-	for _, t := range theirs {
-		m.addRecord(t.uid, t.sighting, t.extra)
+	if atOnce {
+		return nil
 	}
-	for i, s := range ours {
-		m.addRecord(first+uint32(i), s, "")
-	}
-	return nil
+	return remember()
 }
 
-// keyed is where a new file is in a list. Small, because sorting moves it about.
+// keyed is where a new file is in a list. Small and without pointers, because sorting moves it about.
 type keyed struct {
-	key   numberKey
-	index int32
+	sec, usec int64
+	index     int32
 }
+
+// manyNames is from how many on a second goroutine sorts half of them.
+const manyNames = 4096
 
 // numberOrder is the order in which new files get their UIDs.
 func numberOrder(added []sighting) []keyed {
 	order := make([]keyed, len(added))
-	for i, s := range added {
-		order[i] = keyed{newNumberKey(s.base()), int32(i)}
+	compare := func(a, b keyed) int {
+		if a.sec != b.sec || a.usec != b.usec && a.usec >= 0 && b.usec >= 0 {
+			return cmp.Or(cmp.Compare(a.sec, b.sec), cmp.Compare(a.usec, b.usec))
+		}
+		left, right := newNumberKey(added[a.index].base()), newNumberKey(added[b.index].base())
+		return left.compare(&right)
 	}
-	slices.SortFunc(order, func(a, b keyed) int { return a.key.compare(&b.key) })
-	return order
+	sorted := func(from, to int) func() error {
+		return func() error {
+			for i := from; i < to; i++ {
+				k := newNumberKey(added[i].base())
+				order[i] = keyed{k.sec, k.usec, int32(i)}
+			}
+			slices.SortFunc(order[from:to], compare)
+			return nil
+		}
+	}
+	if len(added) < manyNames {
+		sorted(0, len(added))()
+		return order
+	}
+	mid := len(added) / 2
+	sideBySide(sorted(0, mid), sorted(mid, len(added)))
+	a, b, merged := order[:mid], order[mid:], make([]keyed, 0, len(order))
+	for len(a) > 0 && len(b) > 0 {
+		if compare(a[0], b[0]) <= 0 {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
 }
 
 // lastUID is the highest UID in memory.

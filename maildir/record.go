@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"strings"
 )
 
 // record is one message in memory. Kept small: a million of them must fit (ARCHITECTURE.md, memory).
@@ -324,7 +325,7 @@ func (rs *records) setName(r *record, name string, fn fileName, dir recordState)
 	r.state = r.state&^(inNew|hasOdd|missing) | dir
 	delete(rs.odd, r.uid)
 	if !rs.named(r, name) {
-		rs.odd[r.uid] = name
+		rs.odd[r.uid] = strings.Clone(name) // which may be part of something larger
 		r.state |= hasOdd
 	}
 }

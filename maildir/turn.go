@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +71,14 @@ func (u *update) turn(uids []uint32, fn func(i int, uid uint32) error) (done int
 	return min(int(next.Load()), len(uids)), err
 }
 
-// together runs work in n goroutines, this one among them, and returns one of the errors. A panic comes out here.
+// together runs work in n goroutines, as sideBySide does.
 func together(n int, work func() error) error {
+	return sideBySide(slices.Repeat([]func() error{work}, n)...)
+}
+
+// sideBySide runs each of work in a goroutine, the first in this one, and returns one of the errors. A panic comes out here.
+func sideBySide(work ...func() error) error {
+	n := len(work)
 	var others sync.WaitGroup
 	errs := make([]error, n)
 	panics := make([]any, n)
@@ -82,12 +89,12 @@ func together(n int, work func() error) error {
 					panics[i] = fmt.Errorf("%v\n%s", p, debug.Stack())
 				}
 			}()
-			errs[i] = work()
+			errs[i] = work[i]()
 		})
 	}
 	func() {
 		defer others.Wait()
-		errs[0] = work()
+		errs[0] = work[0]()
 	}()
 	for i := range n {
 		if panics[i] != nil {
