@@ -10,23 +10,31 @@ import (
 // flushAtOnce is how many files of one Delivery are made durable at the same time. Each takes a descriptor and a thread.
 const flushAtOnce = 16
 
+// flushOpen is how many files of one Delivery are open because they are, or will be. Each takes a descriptor.
+const flushOpen = 4 * flushAtOnce
+
 // flusher makes files durable while more are written. A file system writes its journal once for all who wait for it, so that many fsyncs at the same
 // time take little longer than one. For one goroutine; the zero value is ready.
 type flusher struct {
-	slots chan struct{} // nil before the first file
+	open  chan struct{} // holds one for each file on its way; nil before the first
+	slots chan struct{} // one for each that is being made durable
 	mu    sync.Mutex
 	err   error // the first
 }
 
 // flush makes the content of a file of d durable and closes it; wait tells whether that went well. It blocks while many are on their way.
 func (fl *flusher) flush(d *dir, f *os.File) {
-	if fl.slots == nil {
-		fl.slots = make(chan struct{}, flushAtOnce)
-	} else {
-		startWriting(f)
+	first := fl.open == nil
+	if first {
+		fl.open, fl.slots = make(chan struct{}, flushOpen), make(chan struct{}, flushAtOnce)
 	}
-	fl.slots <- struct{}{}
+	fl.open <- struct{}{}
 	go func() {
+		defer func() { <-fl.open }()
+		if !first {
+			startWriting(f) // takes longer than to receive the next message
+		}
+		fl.slots <- struct{}{}
 		defer func() { <-fl.slots }()
 		err := d.syncFile(f)
 		if cerr := f.Close(); err == nil {
@@ -44,11 +52,11 @@ func (fl *flusher) flush(d *dir, f *os.File) {
 
 // wait returns when all files are durable, or with an error if some are not.
 func (fl *flusher) wait() error {
-	for range cap(fl.slots) {
-		fl.slots <- struct{}{}
+	for range cap(fl.open) {
+		fl.open <- struct{}{}
 	}
-	for range cap(fl.slots) {
-		<-fl.slots
+	for range cap(fl.open) {
+		<-fl.open
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
