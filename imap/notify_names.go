@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -35,7 +36,11 @@ func (s *session) tellNames() error {
 			e = listEntry{name: name}
 		}
 		c := news[name]
-		wants := func(event wire.NotifyEvent) bool { return n.wants(&e, s.mail.Separator(), event) }
+		// What a group covered before counts as well: a name that a mailbox was renamed from, one that is not subscribed any more.
+		was, known := before[cmp.Or(c.oldName, name)]
+		wants := func(event wire.NotifyEvent) bool {
+			return n.wants(&e, s.mail.Separator(), event) || known && n.wants(&was, s.mail.Separator(), event)
+		}
 		if !(c.name && wants(wire.EventMailboxName) || c.subscription && wants(wire.EventSubscription)) {
 			continue
 		}
