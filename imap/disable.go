@@ -71,7 +71,7 @@ var parts = map[string]part{
 	"SAVELIMIT":         {},
 	"WITHIN":            {words: []string{"SEARCH OLDER", "SEARCH YOUNGER"}},
 	"SAVEDATE":          {words: []string{"FETCH SAVEDATE", "SEARCH SAVEDBEFORE", "SEARCH SAVEDON", "SEARCH SAVEDSINCE", "SEARCH SAVEDATESUPPORTED"}},
-	"NOTIFY":            {commands: []string{"NOTIFY"}},
+	"NOTIFY":            {commands: []string{"NOTIFY"}, words: []string{"SEARCH UPDATE ("}},
 	"QUOTA":             {commands: []string{"GETQUOTA", "GETQUOTAROOT"}},
 	"QUOTA=RES-STORAGE": {words: []string{"STATUS DELETED-STORAGE", "LIST DELETED-STORAGE"}, needs: []string{"QUOTA"}},
 	"QUOTA=RES-MESSAGE": {needs: []string{"QUOTA"}},

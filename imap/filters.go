@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"errors"
 	"strings"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -19,6 +18,8 @@ const (
 	maxFilters     = 1000    // that one search comes to
 	maxFilterText  = 1 << 20 // octets of them together
 )
+
+var errNoFilter = no(goimap.ResponseCodeCannot, "A filter is a search that is understood here")
 
 // errFilterCharset is RFC 5466 §3.1: filters are UTF-8, and so is a search with one.
 var errFilterCharset = &response{goimap.StatusResponseTypeBad, badCharset, "A search with a filter is in UTF-8"}
@@ -92,13 +93,9 @@ func (f *filters) lookup(name string) (wire.SearchKey, error) {
 		if f.octets += len(value); f.octets > maxFilterText {
 			return nil, undefined("Filters in filters are too long")
 		}
-		key, err := wire.ParseFilter(value, f.s.srv.opt.Limits.Depth)
-		var syntax *wire.SyntaxError
-		var charset *wire.CharsetError
-		if errors.As(err, &syntax) || errors.As(err, &charset) {
+		key, err := f.s.parseFilter(value)
+		if err != nil {
 			return nil, undefined("The filter is no search that is understood here")
-		} else if err != nil {
-			return nil, err
 		}
 		f.depth++
 		key, err = f.expand(key)
@@ -106,4 +103,20 @@ func (f *filters) lookup(name string) (wire.SearchKey, error) {
 		return key, err
 	}
 	return nil, undefined("There is no such filter")
+}
+
+func (s *session) parseFilter(value string) (wire.SearchKey, error) {
+	return wire.ParseFilter(value, s.srv.opt.Limits.Depth, s.off.without("SEARCH"))
+}
+
+// checkFilter refuses to keep what is no search under the name of a filter (RFC 5466 §3.2). What other filters it speaks of may come later. entry is in lower case.
+func (s *session) checkFilter(entry, value string) error {
+	for _, where := range filterEntries {
+		if strings.HasPrefix(entry, where) && s.has("FILTERS") {
+			if _, err := s.parseFilter(value); err != nil {
+				return errNoFilter
+			}
+		}
+	}
+	return nil
 }

@@ -134,6 +134,11 @@ func (s *session) cmdSetMetadata(c *command) error {
 		case e.Value != nil && len(*e.Value) > s.srv.opt.Limits.Metadata:
 			return no(goimap.ResponseCode(fmt.Sprintf("METADATA MAXSIZE %d", s.srv.opt.Limits.Metadata)), "Value is too long")
 		}
+		if req.Name == "" && e.Value != nil {
+			if err := s.checkFilter(entry, *e.Value); err != nil {
+				return err
+			}
+		}
 		change[entry] = e.Value
 	}
 	undo := func() {}

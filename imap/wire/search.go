@@ -70,9 +70,11 @@ func (c *Search) keys(d *Decoder) bool {
 	}
 }
 
-// ParseFilter parses the value of a filter: a search-program (RFC 5466 §3.1).
-func ParseFilter(value string, depth int) (SearchKey, error) {
-	c, err := ParseSearch(NewDecoder([]byte(" "+value), depth))
+// ParseFilter parses the value of a filter: a search-program (RFC 5466 §3.1). without are the words that SEARCH has not here.
+func ParseFilter(value string, depth int, without map[string]bool) (SearchKey, error) {
+	d := NewDecoder([]byte(" "+value), depth)
+	d.Without = without
+	c, err := ParseSearch(d)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +124,9 @@ func searchReturn(d *Decoder, r *SearchReturn) bool {
 		case "UPDATE":
 			r.Update = true
 			if d.listFollows() && d.ExpectSP() || d.peek() == '(' { // the grammar has no space, the example has one
+				if d.Without["UPDATE ("] { // NOTIFY is turned off
+					return d.Fail("expected a search return option")
+				}
 				return newsItems(d, &r.Fetch)
 			}
 		case "RELEVANCY":
