@@ -45,25 +45,44 @@ func (s *Store) Metadata(name string) (map[string]string, error) {
 func (s *Store) SetMetadata(name string, change map[string]*string, by uint64) error {
 	s.tree.Lock()
 	defer s.tree.Unlock()
+	changed, err := s.setMetadata(name, change)
+	if err == nil && len(changed) > 0 {
+		s.metadataChanged(name, changed, by)
+	}
+	return err
+}
+
+// copyMetadata gives a new mailbox the annotations of another one. Nobody is told: they come with the mailbox.
+func (s *Store) copyMetadata(from, to string) error {
+	values, err := s.Metadata(from)
+	if err != nil || len(values) == 0 {
+		return err
+	}
+	change := make(map[string]*string, len(values))
+	for entry, value := range values {
+		change[entry] = &value
+	}
+	s.tree.Lock()
+	defer s.tree.Unlock()
+	_, err = s.setMetadata(to, change)
+	return err
+}
+
+// setMetadata changes annotations under the lock of the mailbox, and returns the entries that are not as they were; s.tree is held.
+func (s *Store) setMetadata(name string, change map[string]*string) ([]string, error) {
 	file, box, err := s.openMetadata(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer box.close()
 	ctx, cancel := context.WithTimeout(s.ctx, lockPatience)
 	defer cancel()
 	lock, err := lockUIDList(ctx, box)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	changed, err := s.changeMetadata(box, file, change)
-	if err = errors.Join(err, lock.unlock()); err != nil {
-		return err
-	}
-	if len(changed) > 0 {
-		s.metadataChanged(name, changed, by)
-	}
-	return nil
+	return changed, errors.Join(err, lock.unlock())
 }
 
 // changeMetadata writes the file anew and returns the entries that are not as they were.

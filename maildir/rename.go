@@ -196,6 +196,9 @@ func (s *Store) renameInbox(to string) error {
 	if err := s.Create(to); err != nil {
 		return err
 	}
+	if err := s.copyMetadata(inbox, to); err != nil { // RFC 5464 §4.1: INBOX keeps its own
+		return err
+	}
 	src, err := s.Open(inbox)
 	if err != nil {
 		return err
