@@ -134,8 +134,14 @@ func (n naming) candidates(name string) ([]string, error) {
 	return list, nil
 }
 
-// creatable refuses names that could be used but would collide with files of ours or Dovecot's: in the fs layout mailboxes lie beside them.
+// creatable refuses names that could be used but should not come into being: with line or paragraph separators (RFC 9051 §5.1), or those that would
+// collide with files of ours or Dovecot's, beside which mailboxes lie in the fs layout.
 func (n naming) creatable(storage string) error {
+	for _, part := range n.parts(storage) {
+		if shown := decodePart(part); strings.ContainsAny(shown, "\u2028\u2029") {
+			return invalid(shown, "line or paragraph separator")
+		}
+	}
 	if n.layout != FS {
 		return nil
 	}
