@@ -30,7 +30,8 @@ const (
 	maxEntryLength = 255
 )
 
-// ParseGetMetadata parses GETMETADATA. RFC 5464 has the options before the mailbox in its grammar and behind it in its examples; both are taken.
+// ParseGetMetadata parses GETMETADATA. RFC 5464 has the options before the mailbox in its grammar and behind it in its examples, which also have
+// several entries without parentheses (§4.4.1); all of that is taken.
 //
 //	getmetadata         = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries   ; RFC 5464 §5
 //	getmetadata-options = "(" getmetadata-option *(SP getmetadata-option) ")"
@@ -42,11 +43,13 @@ func ParseGetMetadata(d *Decoder) (*GetMetadata, error) {
 	if !ok {
 		return done(d, &c, false)
 	}
-	if d.peek() != '(' {
-		c.Entries = make([]string, 1)
-		return done(d, &c, d.expectEntry(&c.Entries[0]) && d.ExpectEnd())
+	if d.peek() == '(' {
+		return done(d, &c, d.expectEntries(&c.Entries) && d.ExpectEnd())
 	}
-	return done(d, &c, d.expectEntries(&c.Entries) && d.ExpectEnd())
+	for ok = d.addEntry(&c.Entries); ok && !d.End(); {
+		ok = d.ExpectSP() && d.addEntry(&c.Entries)
+	}
+	return done(d, &c, ok)
 }
 
 // metadataOptions takes the options and a space, if they come next and not a list of entries.
@@ -61,18 +64,20 @@ func metadataOptions(d *Decoder, c *GetMetadata) bool {
 		return true
 	}
 	d.pos = start
+	depth := false
 	return d.ExpectList1(func() bool {
 		switch {
 		case d.Keyword("MAXSIZE") && c.MaxSize == nil:
 			c.MaxSize = new(int64)
 			return d.ExpectSP() && d.ExpectNumber64(c.MaxSize)
-		case d.Keyword("DEPTH"):
+		case d.Keyword("DEPTH") && !depth:
+			depth = true
 			var word string
 			if !d.ExpectSP() || !d.ExpectKeyword(&word) {
 				return false
 			}
-			depth, known := map[string]int{"0": 0, "1": 1, "INFINITY": DepthAll}[word]
-			c.Depth = depth
+			var known bool
+			c.Depth, known = map[string]int{"0": 0, "1": 1, "INFINITY": DepthAll}[word]
 			return d.expect(known, "0, 1 or infinity")
 		}
 		return d.Fail("unknown GETMETADATA option")
@@ -121,15 +126,18 @@ func (d *Decoder) expectEntry(entry *string) bool {
 
 // expectEntries takes a list of names of annotations.
 func (d *Decoder) expectEntries(entries *[]string) bool {
-	return d.ExpectList1(func() bool {
-		var entry string
-		if len(*entries) == maxEntries {
-			return d.Fail("too many entries")
-		}
-		ok := d.expectEntry(&entry)
-		*entries = append(*entries, entry)
-		return ok
-	})
+	return d.ExpectList1(func() bool { return d.addEntry(entries) })
+}
+
+// addEntry takes the name of an annotation.
+func (d *Decoder) addEntry(entries *[]string) bool {
+	var entry string
+	if len(*entries) == maxEntries {
+		return d.Fail("too many entries")
+	}
+	ok := d.expectEntry(&entry)
+	*entries = append(*entries, entry)
+	return ok
 }
 
 // isEntry holds RFC 5464 §3.2: names begin with a slash, have no empty components, and consist of printable ASCII without "*" and "%".

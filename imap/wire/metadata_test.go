@@ -21,11 +21,12 @@ func TestParseGetMetadata(t *testing.T) {
 		` a ("/shared/x" {9+}` + "\r\n/shared/y)":                    {Name: "a", Entries: []string{"/shared/x", "/shared/y"}},
 		" {1}\r\na (/" + strings.Repeat("x", maxEntryLength-1) + ")": {Name: "a", Entries: []string{"/" + strings.Repeat("x", maxEntryLength-1)}},
 		` a (` + strings.Repeat("/a ", maxEntries) + ")":             {Name: "a", Entries: strings.Fields(strings.Repeat("/a ", maxEntries))},
+		` a /shared/comment /private/comment`:                        {Name: "a", Entries: []string{"/shared/comment", "/private/comment"}},
 		` (DEPTH 0) a ( /shared/comment )`:                           {Name: "a", Entries: []string{"/shared/comment"}},
 	})
-	refuses(t, ParseGetMetadata, "", " a", " a ", " a ()", " a shared", " a /", " a /a/", " a //a", " a /a//b", ` a "/a*"`, " a /a%", ` a "/é"`, " a (/a", " a /a /b",
-		" () a /a", " (MAXSIZE) a /a", " (MAXSIZE -1) a /a", " (MAXSIZE 1 MAXSIZE 2) a /a", " (DEPTH 2) a /a", " (WIDTH 1) a /a", " (DEPTH 1)", " a (DEPTH 1)",
-		" a (DEPTH 1) (DEPTH 1) /a", " a /"+strings.Repeat("x", maxEntryLength), " a ("+strings.Repeat("/a ", maxEntries+1)+")", ` a "/a`+"\t"+`b"`)
+	refuses(t, ParseGetMetadata, "", " a", " a ", " a ()", " a shared", " a /", " a /a/", " a //a", " a /a//b", ` a "/a*"`, " a /a%", ` a "/é"`, " a (/a", " a /a (/b)", " a /a b",
+		" () a /a", " (MAXSIZE) a /a", " (MAXSIZE -1) a /a", " (MAXSIZE 1 MAXSIZE 2) a /a", " (DEPTH 1 DEPTH 0) a /a", " (DEPTH 2) a /a", " (WIDTH 1) a /a", " (DEPTH 1)", " a (DEPTH 1)",
+		" a (DEPTH 1) (DEPTH 1) /a", " a /"+strings.Repeat("x", maxEntryLength), " a ("+strings.Repeat("/a ", maxEntries+1)+")", " a"+strings.Repeat(" /a", maxEntries+1), ` a "/a`+"\t"+`b"`)
 }
 
 func TestParseSetMetadata(t *testing.T) {
