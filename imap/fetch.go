@@ -48,7 +48,7 @@ type fetcher struct {
 	metas   *maildir.MetaReader // nil until facts
 	buffers *fetchBuffers
 	in, out []byte // for file contents as stored and as sent, nil until grow
-	binary  bool   // literals are literal8
+	binary  bool   // the literal that comes next is a literal8
 
 	next    int   // place in the view of the message behind the last one
 	problem error // what the tagged NO will say

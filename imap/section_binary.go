@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -11,7 +12,8 @@ import (
 
 // BINARY, BINARY.PEEK and BINARY.SIZE (RFC 3516, RFC 9051 §6.4.5): a part with its transfer encoding removed. How many octets that makes is
 // only known after decoding, and must be announced before: small parts are decoded into memory, large ones twice. A client that fetches a large
-// part in chunks must not pay for decoding from the start each time: decodeMemo goes on where the last chunk stopped.
+// part in chunks must not pay for decoding from the start each time: decodeMemo goes on where the last chunk stopped. A literal8 is used only where there
+// is NUL, so that the client need not look for it itself (RFC 3516 §4.3).
 
 // partKey names a part of a message file as it was.
 type partKey struct {
@@ -24,10 +26,11 @@ func (f *fetcher) partKey(m *fetchMessage, p *message.Part) partKey {
 	return partKey{f.box, m.rec.UID, m.size, p.BodyOff}
 }
 
-// sizeMemo is the decoded size of the part asked for last in this session.
+// sizeMemo is the decoded size of the part asked for last in this session, and whether there is NUL in it.
 type sizeMemo struct {
 	key  partKey
 	size int64
+	nul  bool
 }
 
 // decodeMemo is a decoder that has given its first at octets. It does not hold the file open.
@@ -77,22 +80,30 @@ func binaryItem(it fetchItem, sec *wire.FetchSection) fetchItem {
 		case composite(p):
 			rg = region{p.BodyOff, p.End, p.WireBody}
 		case sec.BinarySize:
-			f.enc.Number(f.decodedSize(m, p))
+			f.enc.Number(f.decodedSize(m, p).size)
 			return nil
 		default:
-			f.binary = true
-			defer func() { f.binary = false }()
 			return f.writeDecoded(m, p, sec.Partial)
 		}
 		if sec.BinarySize {
 			f.enc.Number(rg.wire)
 			return nil
 		}
-		f.binary = true
+		f.binary = f.holdsNUL(m)
 		defer func() { f.binary = false }()
 		return f.writeRegion(m, rg, sec.Partial)
 	}
 	return it
+}
+
+// holdsNUL tells whether there is NUL anywhere in a message as it is stored. Where in it is not known for every section.
+func (f *fetcher) holdsNUL(m *fetchMessage) bool {
+	root := m.tree.Root
+	if root.HasNUL {
+		return true
+	}
+	header, _ := f.readHeader(m, root)
+	return bytes.IndexByte(header, 0) >= 0
 }
 
 // composite tells whether a part has parts, and so no transfer encoding of its own.
@@ -100,6 +111,7 @@ func composite(p *message.Part) bool { return len(p.Children) > 0 || p.Message !
 
 // writeDecoded writes a decoded part, or the chunk of it that a partial asks for.
 func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Partial) error {
+	defer func() { f.binary = false }()
 	from, count := int64(0), int64(1)<<62
 	if part != nil {
 		from, count = part.Offset, part.Count
@@ -118,9 +130,12 @@ func (f *fetcher) writeDecoded(m *fetchMessage, p *message.Part, part *wire.Part
 		if err == nil {
 			f.s.fetched.decoder = *d
 		}
+		f.binary = bytes.IndexByte(f.in[:n], 0) >= 0
 		return f.literal(f.in[:n])
 	}
-	total := min(f.decodedSize(m, p)-from, count)
+	whole := f.decodedSize(m, p)
+	f.binary = whole.nul
+	total := min(whole.size-from, count)
 	f.enc.Literal(total, f.binary)
 	f.enc.Write(f.in[:n])
 	for left := total - int64(n); left > 0; left -= int64(n) {
@@ -172,27 +187,26 @@ func (f *fetcher) discard(rd io.Reader, n int64) bool {
 }
 
 // decodedSize decodes a part to learn its size. What comes behind a decoding error does not count, here and in writeDecoded.
-func (f *fetcher) decodedSize(m *fetchMessage, p *message.Part) int64 {
+func (f *fetcher) decodedSize(m *fetchMessage, p *message.Part) sizeMemo {
 	memo := &f.s.fetched.size
 	key := f.partKey(m, p)
 	if memo.key == key {
-		return memo.size
+		return *memo
 	}
 	rd, err := message.Decoded(m.file, p)
 	if err != nil {
 		f.logFile(m, err)
-		return 0
+		return sizeMemo{}
 	}
 	// f.out is free here: writeDecoded holds the beginning of the part in f.in.
 	buf := f.out[:cap(f.out)]
-	var size int64
+	*memo = sizeMemo{key: key}
 	for {
 		n, err := rd.Read(buf)
-		size += int64(n)
+		memo.size += int64(n)
+		memo.nul = memo.nul || bytes.IndexByte(buf[:n], 0) >= 0
 		if err != nil {
-			break
+			return *memo
 		}
 	}
-	*memo = sizeMemo{key, size}
-	return size
 }

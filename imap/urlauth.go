@@ -207,23 +207,19 @@ func (p *urlPart) writeBody(partial *wire.Partial) error {
 	return p.f.writeRegion(&p.m, p.rg, partial)
 }
 
-// writeBinary writes the octets without their transfer encoding, NIL if that is unknown (RFC 5524 §3.2). What is no body of a leaf has none. A literal8
-// is used where there may be NUL.
+// writeBinary writes the octets without their transfer encoding, NIL if that is unknown (RFC 5524 §3.2). What is no body of a leaf has none.
 func (p *urlPart) writeBinary(partial *wire.Partial) error {
 	leaf := p.leaf(p.m.tree)
 	if leaf == nil {
-		p.f.binary = true
+		p.f.binary = p.f.holdsNUL(&p.m)
 		defer func() { p.f.binary = false }()
 		return p.writeBody(partial)
 	}
-	d, err := decodedPart(p.m.file, leaf)
-	if err != nil {
+	if _, err := message.Decoded(p.m.file, leaf); err != nil {
 		p.f.enc.Nil()
 		return nil
 	}
 	p.f.grow()
-	p.f.binary = d.HasNUL
-	defer func() { p.f.binary = false }()
 	return p.f.writeDecoded(&p.m, leaf, partial)
 }
 
