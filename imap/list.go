@@ -1,16 +1,19 @@
 package imap
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"roost/imap/wire"
+	"roost/maildir"
 )
 
 // listEntry is a name that LIST may answer with.
 type listEntry struct {
 	name        string
 	exists      bool   // can be selected
+	unopened    bool   // … but could not be opened
 	subscribed  bool   // also when it does not exist
 	hasChildren bool   // that exist
 	use         string // special-use attribute
@@ -173,21 +176,34 @@ func (l *lister) entry(e *listEntry) error {
 	if !chosen && !e.hides { // RFC 9051 §6.3.9.6: no redundant CHILDINFO
 		return nil
 	}
+	var status []string
+	if l.req.RetStatus != nil && e.exists && chosen {
+		// Before LIST, which must say that there is no STATUS because the mailbox cannot be selected (RFC 5819 §2).
+		var err error
+		if status, err = s.statusValues(e.name, l.req.RetStatus); s.isConnError(err) {
+			return err
+		}
+		e.unopened = unselectable(err)
+	}
 	s.beginList(e, l.req.Extended || s.rev2, l.req.SelSubscribed || l.req.RetSubscribed)
 	if e.below {
 		s.enc.Raw(` ("CHILDINFO" (`).Raw(l.childInfo()).Raw("))")
 	}
 	s.enc.CRLF()
-	if l.req.RetStatus != nil && e.exists && chosen {
-		// RFC 5819 §2: a STATUS that fails is left out.
-		if err := s.writeStatus(e.name, l.req.RetStatus); s.isConnError(err) {
-			return err
-		}
+	if status != nil { // one that fails for another reason is left out
+		s.writeStatusValues(e.name, l.req.RetStatus, status)
 	}
 	if l.req.RetMetadata != nil && e.exists && chosen {
 		s.listMetadata(e.name, l.req.RetMetadata)
 	}
 	return nil
+}
+
+// unselectable tells whether that is why a mailbox could not be opened, now or at all.
+func unselectable(err error) bool {
+	return slices.ContainsFunc([]error{maildir.ErrNotFound, maildir.ErrNoSelect, maildir.ErrGone, maildir.ErrCannot}, func(kind error) bool {
+		return errors.Is(err, kind)
+	})
 }
 
 // beginList writes a LIST response up to the name. extended: the client knows attributes younger than RFC 3501.
@@ -209,6 +225,8 @@ func (s *session) beginName(kind string, attrs []string, name string) {
 func (s *session) listAttributes(e *listEntry, extended, subscribed bool) []string {
 	var attrs []string
 	switch {
+	case e.unopened:
+		attrs = append(attrs, `\Noselect`)
 	case e.exists:
 	case extended:
 		attrs = append(attrs, `\NonExistent`) // implies \Noselect (RFC 9051 §7.3.1)

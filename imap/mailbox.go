@@ -227,18 +227,32 @@ func (s *session) takeStatusItems(items []wire.StatusItem) error {
 
 // writeStatus writes one STATUS response, or nothing if it cannot.
 func (s *session) writeStatus(name string, items []wire.StatusItem) error {
-	box, err := s.openMailbox(name)
+	values, err := s.statusValues(name, items)
 	if err != nil {
 		return err
+	}
+	s.writeStatusValues(name, items, values)
+	return nil
+}
+
+// statusValues computes data items of STATUS.
+func (s *session) statusValues(name string, items []wire.StatusItem) ([]string, error) {
+	box, err := s.openMailbox(name)
+	if err != nil {
+		return nil, err
 	}
 	defer box.Release()
 	st := box.Status()
 	values := make([]string, len(items))
 	for i, it := range items {
 		if values[i], err = statusItems[it](s, box, &st); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return values, nil
+}
+
+func (s *session) writeStatusValues(name string, items []wire.StatusItem, values []string) {
 	s.enc.Raw("* STATUS ").Mailbox(name).Raw(" (")
 	for i, it := range items {
 		if i > 0 {
@@ -247,7 +261,6 @@ func (s *session) writeStatus(name string, items []wire.StatusItem) error {
 		s.enc.Raw(string(it)).SP().Raw(values[i])
 	}
 	s.enc.Raw(")").CRLF()
-	return nil
 }
 
 // createFolders creates the configured folders that are to exist, at login.
