@@ -252,7 +252,7 @@ func (s *session) updateContext(x *searchContext, changed []uint32, old uint32, 
 	}
 	if x.fetch != nil {
 		known := func(r maildir.Record) bool { _, found := slices.BinarySearch(fresh, r.UID); return !found }
-		if err := s.fetchNew(slices.DeleteFunc(slices.Clone(news), known), x.fetch); err != nil {
+		if err := s.fetchResults(slices.DeleteFunc(slices.Clone(news), known), x.fetch); err != nil {
 			return err
 		}
 	}

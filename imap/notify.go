@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -23,8 +24,9 @@ type notifier struct {
 	wake   chan struct{}
 	stop   func() // no more waking for names
 	boxes  map[string]*notified
-	tree   uint64               // what of Store.TreeChanges has been told
-	names  map[string]listEntry // as told
+	lost   map[string]maildir.Status // what was told of mailboxes that went away, or from the groups; not more than may be open
+	tree   uint64                    // what of Store.TreeChanges has been told
+	names  map[string]listEntry      // as told
 }
 
 // notified is a mailbox of which message events are told while it is not selected.
@@ -212,20 +214,35 @@ func (s *session) cover(n *notifier) error {
 			b.flags = flags
 			continue
 		}
-		now := &notified{box: box, stop: box.WaitOn(n.wake), flags: flags}
-		if b == nil {
-			now.told = box.Status()
-		} else { // of another mailbox that took over the name all is news
-			n.drop(e.name)
+		now := &notified{box: box, stop: box.WaitOn(n.wake), flags: flags, told: box.Status()}
+		if b != nil {
+			n.lose(e.name, s.srv.opt.Limits.Notify)
+		}
+		if told, ok := n.lost[e.name]; ok {
+			if delete(n.lost, e.name); told.UIDValidity != now.told.UIDValidity {
+				told = maildir.Status{} // of another mailbox that took over the name all is news (§5.1)
+			}
+			now.told = told
 		}
 		n.boxes[e.name] = now
 	}
 	for name := range n.boxes {
 		if !want[name] {
-			n.drop(name)
+			n.lose(name, s.srv.opt.Limits.Notify)
 		}
 	}
 	return nil
+}
+
+// lose drops a mailbox that went away and remembers what was told of it, in case the name comes back; of most names at once.
+func (n *notifier) lose(name string, most int) {
+	if len(n.lost) < most {
+		if n.lost == nil {
+			n.lost = map[string]maildir.Status{}
+		}
+		n.lost[name] = n.boxes[name].told
+	}
+	n.drop(name)
 }
 
 // viewEvents are what a client wants to hear of the selected mailbox at the moment.
@@ -303,6 +320,50 @@ func (s *session) fetchNew(news []maildir.Record, items []fetchItem) error {
 		return err
 	}
 	return nil // what could not be read is in the log, and there is no command to answer
+}
+
+// fetchResults answers the FETCH of UPDATE for new results: now, before the ESEARCH that names them (RFC 5465 §7), or together with that of MessageNew,
+// which comes behind it (§5.2).
+func (s *session) fetchResults(news []maildir.Record, items []fetchItem) error {
+	if len(s.viewEvents().fetch) == 0 {
+		return s.fetchNew(news, items)
+	}
+	v := s.view
+	if v.alsoFetch == nil {
+		v.alsoFetch = map[uint32][]fetchItem{}
+	}
+	for i := range news {
+		uid := news[i].UID
+		v.alsoFetch[uid] = mergeItems(v.alsoFetch[uid], items)
+	}
+	return nil
+}
+
+// fetchNews answers the FETCH of MessageNew, one response for each message whoever wants to know something of it.
+func (s *session) fetchNews(news []maildir.Record, items []fetchItem) error {
+	also := s.view.alsoFetch
+	s.view.alsoFetch = nil
+	for len(news) > 0 {
+		extra, n := also[news[0].UID], 1
+		for ; n < len(news) && extra == nil && also[news[n].UID] == nil; n++ {
+		}
+		if err := s.fetchNew(news[:n], mergeItems(items, extra)); err != nil {
+			return err
+		}
+		news = news[n:]
+	}
+	return nil
+}
+
+// mergeItems is a and what of b is not in it.
+func mergeItems(a, b []fetchItem) []fetchItem {
+	a = a[:len(a):len(a)]
+	for _, it := range b {
+		if !slices.ContainsFunc(a, func(have fetchItem) bool { return cmp.Or(have.key, have.name) == cmp.Or(it.key, it.name) }) {
+			a = append(a, it)
+		}
+	}
+	return a
 }
 
 // awaitNotify waits for a command, or for DONE in IDLE, and tells what happens meanwhile.

@@ -115,7 +115,7 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if err := s.contextsChanged(ch.Changed, old, news); err != nil {
 		return err
 	}
-	if err := s.fetchNew(news, ev.fetch); err != nil {
+	if err := s.fetchNews(news, ev.fetch); err != nil {
 		return err
 	}
 	if len(v.told) > 0 { // those were marked \Seen: the MODSEQ of that is above what others changed meanwhile

@@ -26,6 +26,7 @@ type view struct {
 	keywords    []string                  // what has been announced in FLAGS
 	contexts    []*searchContext          // searches the client follows
 	keyResets   uint64                    // of the mailbox, as told (urlauth.go)
+	alsoFetch   map[uint32][]fetchItem    // what UPDATE wants to know of new messages, where that goes together with MessageNew; within one tell
 	created     []uint32                  // messages that the client put here itself since it was told last
 }
 
