@@ -78,10 +78,14 @@ func (s *session) cmdDelete(c *command) error {
 	if err != nil {
 		return err
 	}
-	own := false
-	if s.view != nil {
+	given, err := s.mail.SpecialUse()
+	if err != nil {
+		return err
+	}
+	name, own := req.Name, false
+	if s.view != nil || len(given) > 0 {
 		if box, err := s.mail.Open(req.Name); err == nil { // under whatever spelling
-			own = box == s.view.box
+			name, own = box.Name(), s.view != nil && box == s.view.box
 			box.Release()
 		}
 	}
@@ -95,7 +99,9 @@ func (s *session) cmdDelete(c *command) error {
 		s.unselect()
 		s.enc.Raw("* OK [CLOSED] Selected mailbox was deleted").CRLF()
 	}
-	s.setUse(req.Name, "")
+	if given[name] != "" {
+		s.setUse(name, "")
+	}
 	return nil
 }
 

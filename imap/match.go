@@ -10,7 +10,7 @@ import (
 // inbox is the name of the mailbox that is always there.
 const inbox = "INBOX"
 
-// spellings are what a LIST pattern is compared as: as it was sent, and as new mailboxes are named and other commands find
+// spellings are what a name or a LIST pattern is compared as: as it was sent, and as new mailboxes are named and other commands find
 // them.
 func spellings(pattern string) []string {
 	if composed := maildir.Composed(pattern); composed != pattern {

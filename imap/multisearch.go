@@ -41,6 +41,13 @@ func covers(f *wire.MailboxFilter, e *listEntry, sep byte) bool {
 	return false
 }
 
+// spellOut adds to the mailboxes that a filter names what other commands would find them as.
+func spellOut(f *wire.MailboxFilter) {
+	for _, name := range f.Mailboxes {
+		f.Mailboxes = append(f.Mailboxes, spellings(name)[1:]...)
+	}
+}
+
 // cmdESearch is ESEARCH. Mailboxes that are not there, or vanish meanwhile, have no match (§2.2).
 func (s *session) cmdESearch(c *command) error {
 	req, err := wire.ParseESearch(c.args)
@@ -132,6 +139,9 @@ func (s *session) sources(filters []wire.MailboxFilter) (names []string, err err
 	list, err := s.names()
 	if err != nil {
 		return nil, err
+	}
+	for i := range filters {
+		spellOut(&filters[i])
 	}
 	for _, e := range list.all {
 		if e.exists && slices.ContainsFunc(filters, func(f wire.MailboxFilter) bool {

@@ -81,10 +81,12 @@ func (s *session) cmdNotify(c *command) error {
 	if err := s.checkEvents(req.Groups); err != nil {
 		return err
 	}
-	for _, g := range req.Groups {
+	for i := range req.Groups {
+		g := &req.Groups[i]
 		if _, err := s.newsItems(g.Fetch); err != nil {
 			return err
 		}
+		spellOut(&g.MailboxFilter)
 	}
 	n := &notifier{groups: req.Groups, wake: make(chan struct{}, 1), boxes: map[string]*notified{}}
 	n.stop = s.mail.WaitTree(n.wake)

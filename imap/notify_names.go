@@ -159,8 +159,12 @@ func (s *session) changeNames(change func() error, names ...string) error {
 		return nil
 	}
 	sep := string(s.mail.Separator())
+	var spelled []string
+	for _, name := range names {
+		spelled = append(spelled, spellings(name)...)
+	}
 	own := func(name string) bool {
-		return slices.ContainsFunc(names, func(top string) bool {
+		return slices.ContainsFunc(spelled, func(top string) bool {
 			top = strings.TrimSuffix(top, sep)
 			return name == top || strings.HasPrefix(name, top+sep) || strings.HasPrefix(top, name+sep)
 		})

@@ -50,9 +50,8 @@ func (s *Store) Open(name string) (*Mailbox, error) {
 		}
 		first := m == nil
 		if first {
-			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), moving: make(chan struct{}, 1), name: name, storage: storage,
+			m = &Mailbox{store: s, key: key, box: d, log: s.log, write: make(chan struct{}, 1), moving: make(chan struct{}, 1), name: s.shownName(name, storage), storage: storage,
 				recs: newRecords(), pending: map[string]listed{}, dead: map[string]uint32{}, loaded: make(chan struct{})}
-			m.name = s.canonicalName(name)
 			m.keywords.index()
 			s.boxes[key] = m
 		} else {

@@ -124,8 +124,22 @@ func (s *Store) newUIDValidity(context.Context) (uint32, error) { return newUIDV
 // newBase makes a base name.
 func (s *Store) newBase() string { return newBase(lockHost) }
 
-// canonicalName spells INBOX in upper case.
+// canonicalName is a name of a mailbox as List has it. What is not there only gets its INBOX in upper case.
 func (s *Store) canonicalName(name string) string {
+	storage, err := s.locate(name)
+	if err != nil {
+		storage = ""
+	}
+	return s.shownName(name, storage)
+}
+
+// shownName is canonicalName where the storage name is known; "" is none.
+func (s *Store) shownName(name, storage string) string {
+	if storage != "" {
+		if shown, usable := s.names.name(storage); usable {
+			return shown
+		}
+	}
 	parts, err := s.names.split(name)
 	if err != nil {
 		return name
