@@ -339,6 +339,7 @@ func (u *update) followHints() error {
 			if r := m.recs.byBase(s.base()); r == nil {
 				sc.added = append(sc.added, s)
 			} else if r.state&(inNew|missing) != s.in || !m.recs.named(r, s.name) {
+				s.again = true // renamed, unless the old name is there as well
 				sc.changed = append(sc.changed, s)
 			}
 		}

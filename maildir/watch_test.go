@@ -45,3 +45,23 @@ func TestSnapshotBeforeEventIsRead(t *testing.T) {
 	}
 	release()
 }
+
+// A second file of a known base name that the watcher tells of is another message, not the first one renamed.
+func TestSecondFileIsTold(t *testing.T) {
+	b := newBox(t)
+	b.put("cur", "one:2,S", "Subject: a\n\n")
+	b.sync()
+	wake, stop := b.Wait()
+	defer stop()
+	must(t, os.WriteFile(filepath.Join(b.dir, "cur", "one:2,"), []byte("Subject: b\n\n"), 0o600))
+	for deadline := time.After(3 * time.Second); len(b.UIDs()) < 2; {
+		select {
+		case <-wake:
+		case <-deadline:
+			t.Fatalf("UIDs %v, flags of the first %v", b.UIDs(), b.rec(1).Flags)
+		}
+	}
+	if r := b.rec(1); r.Flags != Seen || b.body(1) != "Subject: a\n\n" {
+		t.Errorf("flags %v, %q", r.Flags, b.body(1))
+	}
+}
