@@ -89,43 +89,33 @@ func (s *session) during(done, goal int, fn func()) {
 		fn()
 		return
 	}
-	s.attend(done, goal, help(fn))
-}
-
-// help runs fn, as during does, while the session does something else; attend waits for it.
-func help(fn func()) (ended <-chan error) {
-	c := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
 		var err error
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("%v\n%s", r, debug.Stack())
 			}
-			c <- err
+			ended <- err
 		}()
 		fn()
 	}()
-	return c
-}
-
-// attend returns when what help runs has ended, and tells the client until then.
-func (s *session) attend(done, goal int, ended <-chan error) {
 	for {
-		var notice <-chan time.Time
-		if s.progress.tag != "" {
-			timer := time.NewTimer(max(min(progressGrace, s.srv.opt.progress), time.Until(s.progress.next)))
-			defer timer.Stop()
-			notice = timer.C
-		}
+		timer := time.NewTimer(max(min(progressGrace, s.srv.opt.progress), time.Until(s.progress.next)))
 		select {
 		case err := <-ended:
+			timer.Stop()
 			if err != nil {
 				panic(err) // ends the session, as it would have without the helper
 			}
 			return
-		case <-notice:
+		case <-timer.C:
 			if s.tellProgress(done, goal) != nil {
 				s.progress.tag = "" // the connection has failed
+				if err := <-ended; err != nil {
+					panic(err)
+				}
+				return
 			}
 		}
 	}

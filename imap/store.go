@@ -81,20 +81,29 @@ func (s *session) cmdStore(c *command) error {
 	uids = s.limited(c, uids)
 	var gone bool
 	var modified []uint32
-	answer := func(st *stored) error {
-		if st.err != nil {
-			return st.err
+	all := len(uids)
+	for len(uids) > 0 {
+		batch := uids[:min(storeBatch, len(uids))]
+		uids = uids[len(batch):]
+		var before []maildir.Record
+		if req.Silent {
+			before = s.view.box.Records(batch, nil)
 		}
-		modified = append(modified, st.modified...)
-		gone = gone || len(st.changed)+len(st.modified) < len(st.uids)
+		var changed []maildir.Record
+		var left []uint32
+		s.during(all-len(uids)-len(batch), all, func() { changed, left, err = s.view.box.SetFlags(s.ctx, batch, ch) })
+		if err != nil {
+			return err
+		}
+		modified = append(modified, left...)
+		gone = gone || len(changed)+len(left) < len(batch)
 		var pending map[uint32]bool
 		if req.Silent {
-			pending = s.pendingFlags(st.before, st.changed, &ch)
+			pending = s.pendingFlags(before, changed, &ch)
 		}
-		return s.answerStore(c, req.Silent, st.changed, pending)
-	}
-	if err := s.storeAll(uids, &ch, req.Silent, answer); err != nil {
-		return err
+		if err := s.answerStore(c, req.Silent, changed, pending); err != nil {
+			return err
+		}
 	}
 	gone = gone && !req.Silent // RFC 2180 §4.2.1, §4.2.3
 	switch {
@@ -106,51 +115,6 @@ func (s *session) cmdStore(c *command) error {
 		return errSomeGone
 	}
 	return nil
-}
-
-// stored is what became of a batch of messages.
-type stored struct {
-	uids     []uint32
-	before   []maildir.Record // read only for a silent change
-	changed  []maildir.Record
-	modified []uint32
-	err      error
-}
-
-// storeAll changes the flags of uids, and calls answer with one batch after the other until that returns an error. While a batch is answered the next
-// one is worked at: writing thousands of responses takes a tenth of what the renames do.
-func (s *session) storeAll(uids []uint32, ch *maildir.FlagChange, silent bool, answer func(*stored) error) error {
-	box, all := s.view.box, len(uids)
-	defer box.ExpectRenames(all)()
-	var done *stored
-	for len(uids) > 0 {
-		st := &stored{uids: uids[:min(storeBatch, len(uids))]}
-		uids = uids[len(st.uids):]
-		work := func() {
-			if silent {
-				st.before = box.Records(st.uids, nil)
-			}
-			st.changed, st.modified, st.err = box.SetFlags(s.ctx, st.uids, *ch)
-		}
-		told := all - len(uids) - len(st.uids)
-		if done == nil {
-			s.during(told, all, work)
-		} else {
-			ended := help(work)
-			err := answer(done)
-			s.attend(told, all, ended)
-			if err != nil {
-				return err
-			}
-		}
-		if done = st; st.err != nil {
-			break
-		}
-	}
-	if done == nil {
-		return nil
-	}
-	return answer(done)
 }
 
 // pendingFlags returns which of the messages of a silent change others have changed since this session was last told of them. Their change is

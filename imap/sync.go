@@ -57,17 +57,6 @@ func (s *session) tell(poll, expunge bool, ev viewEvents) error {
 	if expunge || s.qresync {
 		since = v.gone
 	}
-	if len(v.told) > 0 && len(v.contexts) == 0 {
-		// Each of them is a change after seen: if there were no others, the client knows all.
-		if now, ok := v.box.OnlyChanged(since, len(v.told)); ok {
-			s.announceKeywords()
-			v.seen, v.told = now, nil
-			if since == v.gone {
-				v.gone = now
-			}
-			return nil
-		}
-	}
 	ch := v.box.Changes(since)
 	if ch.Now == since {
 		return nil

@@ -38,19 +38,10 @@ func (h *history) since(at ModSeq) (uids []uint32, ok bool) {
 	if at < h.floor {
 		return nil, false
 	}
-	list := h.list[h.after(at):]
-	uids = make([]uint32, 0, len(list))
-	for _, e := range list {
+	i := sort.Search(len(h.list), func(i int) bool { return h.list[i].at > at })
+	for _, e := range h.list[i:] {
 		uids = append(uids, e.uid)
 	}
 	slices.Sort(uids)
 	return slices.Compact(uids), true
-}
-
-// count returns how many events there were after at. ok as for since.
-func (h *history) count(at ModSeq) (n int, ok bool) { return len(h.list) - h.after(at), at >= h.floor }
-
-// after is the position of the first event after at.
-func (h *history) after(at ModSeq) int {
-	return sort.Search(len(h.list), func(i int) bool { return h.list[i].at > at })
 }

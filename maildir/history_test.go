@@ -80,34 +80,3 @@ func TestChangesAcrossRestart(t *testing.T) {
 	m.Release()
 	s.Close()
 }
-
-// TestOnlyChanged: what a client that knows its own changes is spared of looking through.
-func TestOnlyChanged(t *testing.T) {
-	b := newBox(t)
-	b.append("x", 0)
-	b.append("x", 0)
-	check := func(what string, since ModSeq, n int, want bool) {
-		t.Helper()
-		if now, ok := b.OnlyChanged(since, n); ok != want || now != b.Now() {
-			t.Errorf("%s: %v", what, ok)
-		}
-	}
-	flag := func(uids []uint32, op FlagOp) {
-		t.Helper()
-		_, _, err := b.SetFlags(bg, uids, FlagChange{Op: op, Flags: Flagged})
-		must(t, err)
-	}
-	at := b.Now()
-	check("nothing", at, 0, true)
-	flag([]uint32{1, 2}, Add)
-	check("two", at, 2, true)
-	check("one of two", at, 1, false)
-	flag([]uint32{1}, Remove)
-	check("one of them again", at, 2, false)
-	at = b.Now()
-	_, err := b.Expunge(bg, []uint32{1})
-	must(t, err)
-	flag([]uint32{2}, Remove)
-	check("an expunge beside it", at, 1, false)
-	check("before what is known", 0, len(b.changed.list), false)
-}

@@ -3,7 +3,6 @@ package maildir
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,35 +32,14 @@ func newInotify() (*inotify, error) {
 	return &inotify{fd}, nil
 }
 
-const (
-	movements = unix.IN_MOVED_TO | unix.IN_MOVED_FROM
-	comeAndGo = unix.IN_CREATE | unix.IN_DELETE
-)
-
 // add watches a directory for names that come and go. fs.ErrExist when it is watched already.
 func (n *inotify) add(path string) (wd int32, err error) {
-	got, err := unix.InotifyAddWatch(n.fd, path, comeAndGo|movements|unix.IN_ONLYDIR|unix.IN_DONT_FOLLOW|unix.IN_MASK_CREATE)
+	got, err := unix.InotifyAddWatch(n.fd, path, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_MOVED_FROM|
+		unix.IN_ONLYDIR|unix.IN_DONT_FOLLOW|unix.IN_MASK_CREATE)
 	if err != nil {
 		return 0, &opError{"watch", path, err}
 	}
 	return int32(got), nil
-}
-
-// renames turns events of renames in a directory that is watched on or off. An error leaves it as it was.
-func (n *inotify) renames(d *dir, wd int32, on bool) error {
-	mask := uint32(comeAndGo | unix.IN_ONLYDIR)
-	if on {
-		mask |= movements
-	}
-	return d.do("watch", "", func(fd int) error {
-		// By descriptor: the path may be another directory's by now.
-		got, err := unix.InotifyAddWatch(n.fd, "/proc/self/fd/"+strconv.Itoa(fd), mask)
-		if err == nil && int32(got) != wd { // it is not watched any more
-			n.remove(int32(got))
-			return unix.ENOENT
-		}
-		return err
-	})
 }
 
 // remove ends a watch; events that wait to be read still come. Nothing happens when the directory is gone, which ended it.

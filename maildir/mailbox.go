@@ -73,10 +73,6 @@ type Mailbox struct {
 
 	watches []int32 // the hub's, which protects them
 
-	// Changed by the hub, with its lock held.
-	deaf     atomic.Int32  // not 0: renames in cur/ are not watched
-	deafened atomic.Uint32 // how often that began
-
 	kept keeper
 
 	// Protected by Store.mu.
@@ -193,7 +189,6 @@ func (m *Mailbox) Records(uids []uint32, dst []Record) []Record {
 
 func (m *Mailbox) records(uids []uint32, dst []Record) []Record {
 	list := m.recs.list
-	dst = slices.Grow(dst, len(uids))
 	i := 0
 	for _, uid := range uids {
 		// The next record asked for is mostly the next one there is.
@@ -259,16 +254,6 @@ func (m *Mailbox) Changes(since ModSeq) Changes {
 		ch.Unknown = true
 	}
 	return ch
-}
-
-// OnlyChanged tells whether all that happened since is n changes of messages that were there, and returns the ModSeq of now. False also when that
-// is not known.
-func (m *Mailbox) OnlyChanged(since ModSeq, n int) (now ModSeq, ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	changed, known := m.changed.count(since)
-	gone, alsoKnown := m.expunged.count(since)
-	return m.now, known && alsoKnown && changed == n && gone == 0 && m.frozen == nil
 }
 
 // Status returns the counters without Size.

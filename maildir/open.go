@@ -205,16 +205,13 @@ func (s *Store) lookAfter() {
 		}
 		s.mu.Unlock()
 		for _, m := range open {
-			go m.look()
+			if m.polling.CompareAndSwap(false, true) {
+				go func() {
+					defer m.polling.Store(false)
+					m.poll()
+				}()
+			}
 		}
-	}
-}
-
-// look is poll, unless that is being done.
-func (m *Mailbox) look() {
-	if m.polling.CompareAndSwap(false, true) {
-		defer m.polling.Store(false)
-		m.poll()
 	}
 }
 

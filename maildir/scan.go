@@ -118,7 +118,7 @@ func (u *update) scanned(newSt, curSt fileInfo, calm bool, undecided []uint32) {
 		m.schedule()
 	} else if u.later {
 		m.seen.again = time.Now().Add(pollEvery)
-	} else if young && !u.watched() {
+	} else if young && !m.watched() {
 		m.seen.again = time.Now().Add(recheckAfter)
 	}
 }

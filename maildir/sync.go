@@ -23,7 +23,7 @@ import (
 //  4. New names are numbered under the lock, in the order Dovecot would number them, and the lines are on disk before anybody hears of the UID.
 //  5. The mtime of a directory says "nothing changed" only if it is older than the clock tick in which it was read. Our own changes move it too: as we
 //     hold the lock we may take the new mtime as known if the old one was; what a program without lock did in that very moment shows
-//     itself through the watcher, or, without one (or while it leaves out renames, ExpectRenames), through one more scan a second later.
+//     itself through the watcher, or, without one, through one more scan a second later.
 //
 // Sync is the one door: NOOP, IDLE, STATUS, the watcher and every change below go through refresh.
 
@@ -103,14 +103,6 @@ type update struct {
 	known bool
 	again bool // look once more
 	later bool // there was no room to number new files
-
-	heard    bool   // changes by others were watched when this began
-	deafened uint32 // how often they had not been before
-}
-
-// watched tells whether changes by others showed themselves all the time since this began. Called with m.mu held.
-func (u *update) watched() bool {
-	return u.heard && u.m.watched() && u.m.deafened.Load() == u.deafened
 }
 
 // update runs fn with the locks held and memory up to date. What fn changes in the directories counts as seen.
@@ -161,8 +153,7 @@ func (m *Mailbox) locked(ctx context.Context, fn func(*update) error) error {
 	if err := m.checkMoved(ctx, true); err != nil {
 		return err
 	}
-	u := &update{m: m, ctx: ctx, deafened: m.deafened.Load()}
-	u.heard = m.watched()
+	u := &update{m: m, ctx: ctx}
 	lock, err := lockUIDList(ctx, m.box)
 	if errors.Is(err, ErrPermission) {
 		u.denied = err
@@ -213,7 +204,7 @@ func (u *update) settle() {
 		return
 	}
 	m.seen.new, m.seen.cur = newSt.mtime, curSt.mtime
-	if !u.watched() {
+	if !m.watched() {
 		m.seen.again = time.Now().Add(recheckAfter)
 	}
 }

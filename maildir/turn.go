@@ -12,9 +12,8 @@ import (
 )
 
 // turnTime is for how long dovecot-uidlist.lock is held while many files are renamed or unlinked, so that Dovecot beside us waits for milliseconds.
-// Not shorter: making the lock file costs as much as some thirty renames, and on ext4 more than that where many files were just removed; and what
-// a session asks for at once should mostly be done in one turn.
-const turnTime = 25 * time.Millisecond
+// Not shorter: making the lock file costs as much as some thirty renames, and on ext4 more than that where many files were just removed.
+const turnTime = 15 * time.Millisecond
 
 // turnSize bounds the memory of a turn.
 const turnSize = 4096

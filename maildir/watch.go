@@ -101,28 +101,6 @@ func (h *watchHub) remove(m *Mailbox) {
 	m.watches = nil
 }
 
-// deafen turns the news of renames in cur/ of a mailbox off until as many calls of listen.
-func (h *watchHub) deafen(m *Mailbox) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	m.deafened.Add(1)
-	if m.deaf.Add(1) == 1 && len(m.watches) > 0 {
-		h.ino.renames(m.cur, m.watches[1], false) // if that fails there is more news than needed
-	}
-}
-
-func (h *watchHub) listen(m *Mailbox) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if m.deaf.Load() == 1 && len(m.watches) > 0 {
-		if err := h.ino.renames(m.cur, m.watches[1], true); err != nil {
-			m.log.Info("renames are not watched any more: those by other programs are found by polling", "mailbox", m.box.path(), "cause", err)
-			return // deaf for good
-		}
-	}
-	m.deaf.Add(-1)
-}
-
 func (h *watchHub) run(ino *inotify) {
 	err := ino.read(func(ev inotifyEvent) {
 		h.mu.Lock()
@@ -187,28 +165,7 @@ func (h *watchHub) doubtAll() {
 }
 
 // watched tells whether changes by others show themselves. Called with mu held.
-func (m *Mailbox) watched() bool { return m.watching && m.deaf.Load() == 0 && !hub.down.Load() }
-
-// deafShare says how large a part of a mailbox has to be renamed for turning a deaf ear to it: to hear of a rename costs some times as much as to read
-// a name.
-const deafShare = 4
-
-// ExpectRenames announces that SetFlags will be called for n messages until done is. If those are many, there is no news of renames in cur/ meanwhile:
-// the kernel makes two events of each of ours, in the lock that all renames wait for, and we read them to no purpose. What another program renames
-// then without the lock shows itself as where nothing is watched: by one more scan a second later.
-func (m *Mailbox) ExpectRenames(n int) (done func()) {
-	m.mu.Lock()
-	many := n >= manyFiles && n >= len(m.recs.uids)/deafShare && m.watching
-	m.mu.Unlock()
-	if !many {
-		return func() {}
-	}
-	hub.deafen(m)
-	return func() {
-		hub.listen(m)
-		time.AfterFunc(recheckAfter, m.look) // for those who wait for changes
-	}
-}
+func (m *Mailbox) watched() bool { return m.watching && !hub.down.Load() }
 
 // hint takes an event.
 func (m *Mailbox) hint(h hint) {
