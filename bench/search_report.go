@@ -113,6 +113,9 @@ func mark(asked string, met bool) string {
 	return "missed"
 }
 
+// targetMessages is how many messages the targets of searches are asked for.
+const targetMessages = 100_000
+
 func (r *searchReport) markdown() string {
 	var b strings.Builder
 	w := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
@@ -122,6 +125,9 @@ func (r *searchReport) markdown() string {
 	}
 	w("- %s messages with %d MB of decoded text\n", human(r.opt.messages), r.octets/1e6)
 	w("\nThe machine is shared: what others do on it is in all times, most of all in the slowest.\n")
+	if r.opt.messages != targetMessages {
+		w("The targets are those of %s messages.\n", human(targetMessages))
+	}
 	few := human(r.opt.xapian)
 	w("\n| index | Roost | target | | fts-xapian, %s messages |\n|---|---|---|---|---|\n", few)
 	var missed []string
