@@ -73,7 +73,7 @@ type running struct {
 	flags  []string
 	first  map[uint32]string // flags as first answered
 
-	kept map[uint32]bool // told without \Deleted, of UID EXPUNGE
+	changed map[uint32]bool // messages whose flags are told meanwhile, of UID EXPUNGE
 
 	since uint64 // of CHANGEDSINCE: what is fetched has a higher MODSEQ
 
@@ -535,8 +535,8 @@ func (c *replica) applyFetch(line string, n int, items string) {
 	}
 	if flags != nil {
 		msg.flags, msg.told = sortedFlags(flags[1]), true
-		if c.run != nil && c.run.kept != nil && !strings.Contains(msg.flags, `\Deleted`) {
-			c.run.kept[msg.uid] = true
+		if c.run != nil && c.run.changed != nil {
+			c.run.changed[msg.uid] = true
 		}
 		for f := range strings.FieldsSeq(msg.flags) {
 			if !strings.Contains(c.keywords, " "+f+" ") {

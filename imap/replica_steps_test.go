@@ -279,13 +279,13 @@ func (c *replica) doDelete(rnd *rand.Rand) {
 		uids = append(uids, c.msgs[i].uid)
 		deleted[c.msgs[i].uid] = strings.Contains(c.msgs[i].flags, `\Deleted`)
 	}
-	run := &running{kept: map[uint32]bool{}}
+	run := &running{changed: map[uint32]bool{}}
 	if !strings.HasPrefix(c.command(run, "UID EXPUNGE %s", setOf(uids)), "OK") {
 		return
 	}
 	for _, m := range c.msgs {
 		// Somebody may have taken the mark away meanwhile, which was told then, and set it again.
-		if deleted[m.uid] && !run.kept[m.uid] {
+		if deleted[m.uid] && !run.changed[m.uid] {
 			c.fault("UID %d is still there", m.uid)
 		}
 	}
