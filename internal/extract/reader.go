@@ -3,6 +3,7 @@ package extract
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -20,10 +21,11 @@ type Reader struct {
 	mu    sync.Mutex // protects what follows, while a document is read
 	child *child
 	idle  *time.Timer // ends the child
+
+	idleFor time.Duration // how long a child waits for another document; 0 is defaultIdle
 }
 
-// idleFor is how long a child waits for another document.
-const idleFor = time.Second
+const defaultIdle = time.Second
 
 // Text returns the text of a document, UTF-8 with lines that end in CRLF. With an *Error, it is what could be read; any other error is one
 // of open, of what that gave, or of ctx, or of the machine, and says nothing of the document. It is opened twice if the first time does not tell what is wrong
@@ -88,10 +90,11 @@ func (r *Reader) read(ctx context.Context, f Format, document io.Reader, l Limit
 	stopped := stop()
 	if err == nil && !a.last && stopped {
 		c.used = true
+		wait := cmp.Or(r.idleFor, defaultIdle)
 		if r.idle == nil {
-			r.idle = time.AfterFunc(idleFor, r.Close)
+			r.idle = time.AfterFunc(wait, r.Close)
 		} else {
-			r.idle.Reset(idleFor)
+			r.idle.Reset(wait)
 		}
 	} else {
 		c.kill() // which does not change how one ended that is gone

@@ -11,7 +11,7 @@ import (
 
 // TestChildren: what is read or broken leaves the child, whatever else happens ends it, and none waits for ever.
 func TestChildren(t *testing.T) {
-	var r Reader
+	r := Reader{idleFor: time.Hour}
 	defer r.Close()
 	text := func(f Format, data []byte, l Limits) string {
 		t.Helper()
@@ -78,6 +78,10 @@ func TestChildren(t *testing.T) {
 		t.Errorf("after a slow one: %q", got)
 	}
 	pid := r.child.cmd.Process.Pid
+	r.idleFor = 50 * time.Millisecond
+	if got := text(Office, fine, brief); got != "text" {
+		t.Errorf("before it is idle: %q", got)
+	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if p, err := os.FindProcess(pid); err != nil || p.Signal(syscall.Signal(0)) != nil {
 			break
