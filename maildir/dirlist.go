@@ -52,11 +52,15 @@ func (d *dir) readNames(fn func(name string, dtype uint8) bool) error {
 	}
 }
 
+// smallDirent is the buffer for a directory with few names, which most are: to clear a large one takes longer than to read them.
+const smallDirent = 8 << 10
+
 // readAhead reads a directory, of a large one the next piece while the last one is used. For one goroutine.
 type readAhead struct {
 	fd    int
+	small []byte
 	bufs  [2][]byte
-	calls int
+	calls int        // with bufs
 	under chan piece // the call under way; nil: none
 }
 
@@ -67,31 +71,37 @@ type piece struct {
 
 // next returns what one getdents call did, valid until the next one; nothing at the end.
 func (r *readAhead) next() ([]byte, error) {
-	buf := &r.bufs[r.calls%2]
+	var buf []byte
 	var p piece
 	if r.under != nil {
 		p = <-r.under
+		buf = r.bufs[r.calls%2]
 		r.under = nil
+		r.calls++
 	} else {
+		if r.small == nil {
+			r.small = make([]byte, smallDirent)
+		}
+		buf = r.small
 		p = r.read(buf)
 	}
-	r.calls++
 	if p.err != nil || p.n == 0 {
 		return nil, p.err
 	}
-	if p.n > direntBuffer/2 { // there is more
-		under, other := make(chan piece, 1), &r.bufs[r.calls%2]
+	if p.n > len(buf)/2 { // there is more
+		other := &r.bufs[r.calls%2]
+		if *other == nil {
+			*other = make([]byte, direntBuffer)
+		}
+		under := make(chan piece, 1)
 		r.under = under
-		go func() { under <- r.read(other) }()
+		go func() { under <- r.read(*other) }()
 	}
-	return (*buf)[:p.n], nil
+	return buf[:p.n], nil
 }
 
-func (r *readAhead) read(buf *[]byte) piece {
-	if *buf == nil {
-		*buf = make([]byte, direntBuffer)
-	}
-	n, err := retry(func() (int, error) { return unix.Getdents(r.fd, *buf) })
+func (r *readAhead) read(buf []byte) piece {
+	n, err := retry(func() (int, error) { return unix.Getdents(r.fd, buf) })
 	return piece{n, err}
 }
 
