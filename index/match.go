@@ -10,7 +10,7 @@
 // kept up to date by a Follower. A document is what is indexed: a message by its content, however many copies there are. Lock order: Index.mu is a leaf.
 //
 // Files: match.go needles and messages, fold.go the comparison, collate.go the order of sorted answers, stream.go the search in a text of any length
-// with constant memory; index.go the index as searches see it, follow.go filling it, merge.go keeping it small, add.go one message, box.go which message is which document,
+// with constant memory; index.go the index as searches see it, follow.go filling it, publish.go what was filled becoming part of it, merge.go keeping it small, add.go one message, box.go which message is which document,
 // attachments.go documents, progress.go what people are told, rank.go words as people mean them (package words). The index's own format is in package
 // segment.
 //
