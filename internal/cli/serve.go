@@ -31,7 +31,7 @@ is printed. The password is generated once; ROOST_PASSWORD in the environment se
 
   roost serve ~/Maildir
   roost serve ~/Maildir --listen 127.0.0.1:2143 --listen-tls ""
-  ROOST_PASSWORD=secret roost serve /tmp/new-maildir --user me
+  ROOST_PASSWORD=secret roost serve ./new-maildir --user me
 
 Without a Maildir the configuration is served, all its users, usually by a system service:
 
