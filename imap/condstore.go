@@ -159,6 +159,7 @@ func (s *session) changedSince(req *wire.Fetch, uids []uint32) []uint32 {
 
 // modified is the response code of a STORE that left messages alone (RFC 7162 §3.1.3).
 func (s *session) modified(c *command, uids []uint32) string {
+	slices.Sort(uids)
 	nums := uids
 	if !c.isUID() {
 		nums = nil

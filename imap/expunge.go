@@ -14,7 +14,7 @@ func (s *session) cmdExpunge(c *command) error {
 	if err := wire.ParseNone(c.args); err != nil {
 		return err
 	}
-	return s.expungeDeleted(s.view.uids)
+	return s.expungeDeleted(c, s.view.uids)
 }
 
 // cmdUIDExpunge is UID EXPUNGE (RFC 4315 §2.1, RFC 9051 §6.4.9).
@@ -30,7 +30,7 @@ func (s *session) cmdUIDExpunge(c *command) error {
 	if s.messageLimit() > 0 {
 		uids = s.limited(c, s.deleted(uids))
 	}
-	return s.expungeDeleted(uids)
+	return s.expungeDeleted(c, uids)
 }
 
 // deleted returns those of uids, ascending, that have \Deleted.
@@ -52,9 +52,9 @@ const expungeBatch = 10_000
 
 // expungeDeleted removes those of uids (ascending, of the view) that have \Deleted. What the client has not been told of yet stays. CLOSE
 // uses it, too.
-func (s *session) expungeDeleted(uids []uint32) error {
+func (s *session) expungeDeleted(c *command, uids []uint32) error {
 	done := 0
-	for batch := range slices.Chunk(uids, expungeBatch) {
+	for batch := range batches(c, uids, expungeBatch) {
 		done += len(batch)
 		deleted := s.deleted(batch)
 		if len(deleted) == 0 {

@@ -50,6 +50,7 @@ type fetcher struct {
 	in, out []byte // for file contents as stored and as sent, nil until grow
 	binary  bool   // the literal that comes next is a literal8
 
+	down    bool  // the highest UID is answered first (RFC 9738 §3.1)
 	next    int   // place in the view of the message behind the last one
 	problem error // what the tagged NO will say
 }
@@ -103,7 +104,7 @@ func (s *session) cmdFetch(c *command) error {
 	if req.ChangedSince != nil {
 		uids = s.changedSince(req, uids)
 	}
-	return f.run(s.limited(c, uids))
+	return f.run(c, s.limited(c, uids))
 }
 
 // newFetcher compiles the items, in the order asked and each once.
@@ -176,16 +177,14 @@ func (f *fetcher) batchSize() int {
 }
 
 // run answers for the messages, ascending, as they are now.
-func (f *fetcher) run(uids []uint32) error {
-	size := f.batchSize()
+func (f *fetcher) run(c *command, uids []uint32) error {
+	f.down = c.cut
 	var recs []maildir.Record
-	for len(uids) > 0 {
-		n := min(size, len(uids))
-		recs = f.box.Records(uids[:n], recs[:0])
-		if len(recs) < n {
+	for batch := range batches(c, uids, f.batchSize()) {
+		recs = f.box.Records(batch, recs[:0])
+		if len(recs) < len(batch) {
 			f.trouble(maildir.ErrGone)
 		}
-		uids = uids[n:]
 		if err := f.batch(recs); err != nil {
 			return err
 		}
@@ -216,11 +215,15 @@ func (f *fetcher) batch(recs []maildir.Record) error {
 		parsed = parseCold(f.s.ctx, f.box, recs, f.id)
 	}
 	var m fetchMessage // one for all: items are called through their table, so that it is on the heap
-	for i := range recs {
-		if i%keepaliveEvery == 0 {
+	for n := range recs {
+		if n%keepaliveEvery == 0 {
 			if err := f.alive(); err != nil {
 				return err
 			}
+		}
+		i := n
+		if f.down {
+			i = len(recs) - 1 - n
 		}
 		m = fetchMessage{rec: &recs[i], seenNow: seenNow != nil && seenNow[recs[i].UID]}
 		if parsed != nil {

@@ -2,12 +2,14 @@ package imap
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 )
 
 // MESSAGELIMIT and SAVELIMIT (RFC 9738): how many messages a command may be about. What can be done in part is done for the messages with the
-// highest UIDs, and a response code names the lowest of them; what is all or nothing, COPY, MULTIAPPEND, SORT and THREAD, is refused. EXPUNGE,
+// highest UIDs, from the highest to the lowest (§3.1), and a response code names the lowest of them; what is all or nothing, COPY, MULTIAPPEND, SORT and THREAD, is refused. EXPUNGE,
 // CLOSE and STATUS have no limit, because there would be no way to say what is left to do. SAVELIMIT is for COPY and MULTIAPPEND alone.
 
 // messageLimit is how many messages a command may be about, 0: as many as there are. For whom the capability is turned off there is no limit.
@@ -35,6 +37,22 @@ func (s *session) limited(c *command, uids []uint32) []uint32 {
 	uids = uids[len(uids)-n:]
 	c.cut, c.lowest = true, uids[0]
 	return uids
+}
+
+// batches cuts what ascends by UID into pieces of up to n, which ascend too. The last piece comes first when the limit ended the command.
+func batches[T any](c *command, all []T, n int) iter.Seq[[]T] {
+	if !c.cut {
+		return slices.Chunk(all, n)
+	}
+	return func(yield func([]T) bool) {
+		for len(all) > 0 {
+			from := max(0, len(all)-n)
+			if !yield(all[from:]) {
+				return
+			}
+			all = all[:from]
+		}
+	}
 }
 
 // limitCode is the response code; without a UID where the command was not about messages of the mailbox.

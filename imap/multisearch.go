@@ -15,7 +15,7 @@ import (
 
 var (
 	errNothingSelected = bad("No mailbox is selected, say with IN where to search")
-	errOnlySelected    = bad("$, SAVE and UPDATE are for the selected mailbox alone")
+	errOnlySelected    = bad("$ and SAVE are for the selected mailbox alone")
 )
 
 // covers tells whether a filter is about a mailbox which is not selected.
@@ -72,13 +72,15 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	switch {
 	case s.view == nil && (len(req.Sources) == 0 || slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind == wire.FilterSelected })):
 		return errNothingSelected
-	case !only && (o.Save || o.Update || savedIn(req.Key)):
+	case !only && (o.Save || savedIn(req.Key)):
 		return errOnlySelected
 	case err != nil:
 		return err
 	case s.uidOnly && numbersIn(req.Key): // RFC 9586 §3
 		return errUIDRequired
 	}
+	unfollowed := o.Update && !only
+	o.Update = o.Update && only
 	if o.Update && s.view.followed(c.tag) >= 0 {
 		return errTagReuse
 	}
@@ -106,6 +108,9 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	}
 	if len(names) > 1 {
 		c.lowest = 0
+	}
+	if unfollowed { // answered all the same (RFC 5267 §4.3.1)
+		s.writeNoUpdate(c.tag, "Only the selected mailbox is followed")
 	}
 	return nil
 }

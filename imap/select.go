@@ -111,7 +111,7 @@ func (s *session) cmdClose(c *command) error {
 		return err
 	}
 	if !s.view.readOnly {
-		if err := s.expungeDeleted(s.view.uids); err != nil {
+		if err := s.expungeDeleted(c, s.view.uids); err != nil {
 			s.log.Warn("CLOSE could not expunge", "mailbox", s.view.box.Name(), "cause", err)
 		}
 	}

@@ -81,20 +81,19 @@ func (s *session) cmdStore(c *command) error {
 	uids = s.limited(c, uids)
 	var gone bool
 	var modified []uint32
-	all := len(uids)
-	for len(uids) > 0 {
-		batch := uids[:min(storeBatch, len(uids))]
-		uids = uids[len(batch):]
+	done := 0
+	for batch := range batches(c, uids, storeBatch) {
 		var before []maildir.Record
 		if req.Silent {
 			before = s.view.box.Records(batch, nil)
 		}
 		var changed []maildir.Record
 		var left []uint32
-		s.during(all-len(uids)-len(batch), all, func() { changed, left, err = s.view.box.SetFlags(s.ctx, batch, ch) })
+		s.during(done, len(uids), func() { changed, left, err = s.view.box.SetFlags(s.ctx, batch, ch) })
 		if err != nil {
 			return err
 		}
+		done += len(batch)
 		modified = append(modified, left...)
 		gone = gone || len(changed)+len(left) < len(batch)
 		var pending map[uint32]bool
@@ -172,6 +171,9 @@ func (s *session) answerStore(c *command, silent bool, changed []maildir.Record,
 	}
 	if !silent {
 		s.announceKeywords()
+	}
+	if c.cut { // RFC 9738 §3.1
+		slices.Reverse(changed)
 	}
 	known := changed[:0]
 	for i := range changed {
