@@ -113,8 +113,19 @@ func mark(asked string, met bool) string {
 	return "missed"
 }
 
-// targetMessages is how many messages the targets of searches are asked for.
-const targetMessages = 100_000
+// Targets of searches are asked for targetMessages, and of ten times as many messages in largerFactor times the time.
+const (
+	targetMessages = 100_000
+	largerFactor   = 8
+)
+
+// timeFactor is how many times longer than with targetMessages a search may take.
+func (o *options) timeFactor() float64 {
+	if o.messages > targetMessages {
+		return largerFactor
+	}
+	return 1
+}
 
 func (r *searchReport) markdown() string {
 	var b strings.Builder
@@ -125,7 +136,10 @@ func (r *searchReport) markdown() string {
 	}
 	w("- %s messages with %d MB of decoded text\n", human(r.opt.messages), r.octets/1e6)
 	w("\nThe machine is shared: what others do on it is in all times, most of all in the slowest.\n")
-	if r.opt.messages != targetMessages {
+	switch {
+	case r.opt.messages > targetMessages:
+		w("The targets are those of %s messages, and %d times the time for searches.\n", human(targetMessages), largerFactor)
+	case r.opt.messages < targetMessages:
 		w("The targets are those of %s messages.\n", human(targetMessages))
 	}
 	few := human(r.opt.xapian)
