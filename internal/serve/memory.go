@@ -61,6 +61,7 @@ func (p *Plan) limitMemory() {
 	if !told {
 		debug.SetMemoryLimit(ceiling)
 	}
+	limitGarbage()
 	p.Log.Info("memory", "ceiling", config.Size(ceiling>>20<<20))
 	p.memory = share(ceiling)
 	p.budget = maildir.NewBudget(p.memory.working, p.memory.mailboxes, p.memory.warm, warmBoxes(openFiles()))
