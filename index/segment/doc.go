@@ -6,8 +6,8 @@
 //
 // A needle is answered by the dictionary, not by the texts: all terms of a field stand one after another in the file, and looking through them for
 // those that contain the needle takes some ten milliseconds for a gigabyte of mail. When the needle lies within one term, their documents are the answer. When it
-// does not (it has a space in it), the documents that have all its parts, and the places where these meet, are candidates, and their texts, which are kept
-// compressed, decide.
+// does not (it has a space in it), the documents that have all its parts, and the places where these meet, are candidates. Those where such a place
+// has all of a short needle contain it; of the others the texts, which are kept compressed, decide.
 //
 // Why not a library: a word index of Bleve's takes three times the space of terms and postings here, and finds the terms that contain a string by walking
 // its dictionary, for seconds.

@@ -1,6 +1,9 @@
 package segment
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // Words next to each other are in a text far less often than both of them are somewhere in it. So it is kept, too, where two words meet: the last
 // two octets of the one, what is between them, the first octet of the other. A needle with a space in it says these as well, whatever its words
@@ -51,6 +54,32 @@ func pairsOf(f Field) (Field, bool) {
 		return headerPairs, true
 	}
 	return 0, false
+}
+
+// meetingsOf is pairsOf, and for fields whose texts are part of all header fields the one that knows where words meet in these: that documents are not
+// in it rules them out, and no more.
+func meetingsOf(f Field) (Field, bool) {
+	switch f {
+	case Subject, From, To, Cc, Bcc:
+		return headerPairs, true
+	}
+	return pairsOf(f)
+}
+
+// isMeeting tells whether a needle, of which the only word is given if there is one, may lie within a term of where words meet, and then only in what
+// is text there: a path has no octets that are not of words.
+func isMeeting(needle []byte, start, end int) bool {
+	if len(needle) > leftOctets+meetGap+rightOctets || end > start && !(start == 0 && end <= leftOctets || end == len(needle) && end-start <= rightOctets) {
+		return false
+	}
+	between := false
+	for _, c := range needle {
+		if c <= longOctet || c >= utf8.RuneSelf {
+			return false
+		}
+		between = between || asciiClass[c] == blank || asciiClass[c] == symbol
+	}
+	return between
 }
 
 // meeting finds where words meet.
@@ -120,6 +149,16 @@ func (m *meeting) piece(word, gap []byte) {
 	}
 }
 
+// said counts the octets that are there, and all before the last of them.
+func (p *path) said() (n, deep int) {
+	for i, c := range p {
+		if c != noOctet {
+			n, deep = n+1, i+1
+		}
+	}
+	return n, deep
+}
+
 // open makes unknown what a needle does not say for sure: where its first word begins, its last one ends.
 func (p *path) open(left, right bool) {
 	for i, c := range p {
@@ -153,8 +192,8 @@ func below(term, node []byte) bool {
 	return term[len(node)] == pathOctet || bytes.IndexByte(node, pathOctet) >= 0
 }
 
-// follow adds the documents of a place where words meet, with a path as far as that is known.
-func (f *field) follow(place []byte, way path, into *Bitset) {
+// follow adds the documents of a place where words meet, with a path as far as that is known, of terms that have so much of it.
+func (f *field) follow(place []byte, way path, deep int, into *Bitset) {
 	f.from(place, func(term []byte, p *postings) bool {
 		rest, ok := bytes.CutPrefix(term, place)
 		if !ok {
@@ -171,7 +210,11 @@ func (f *field) follow(place []byte, way path, into *Bitset) {
 				}
 			}
 		}
-		f.add(p, into)
+		if len(rest) <= deep && deep > 0 {
+			p.skip()
+		} else {
+			f.add(p, into)
+		}
 		return true
 	})
 }

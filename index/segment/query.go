@@ -12,6 +12,7 @@ type piece struct {
 	left, right bool // the term begins, ends there
 	pair        bool // the term is of where two words meet (pairs.go)
 	path        path // then, of two words, what is known of them
+	deep        int  // octets of a path that terms have at least
 }
 
 // Query is what a needle, folded, says of the terms of a text that contains it. Immutable.
@@ -24,6 +25,11 @@ type Query struct {
 
 	// joined is a word with a joiner before or behind it, which are part of one term where the text goes on, and several terms otherwise.
 	joined []byte
+	// closing is in texts where that word and the joiner behind it are several terms; nil when the joiner is before it.
+	closing *piece
+
+	// certain are terms of where words meet that contain all of the needle, which other texts may contain as well; nil when there are none.
+	certain *piece
 }
 
 // maxPieces is how many terms of a long needle are looked up: each one makes less of a difference.
@@ -59,8 +65,13 @@ func NewQuery(needle []byte) *Query {
 			p.text = slices.Clone(p.text)
 			p.left = m.left == leftOctets || words > 1 || !first
 			p.right = true // its first octet
+			said, deep := p.path.said()
 			p.path.open(words == 1 && first, !right)
 			q.pieces = append(q.pieces, p)
+			if p.left && m.whole > 0 && said > 0 && m.whole+said == len(needle) { // without a path the place is all of it (pairs)
+				p.deep = deep
+				q.certain = &p
+			}
 			q.pairs = words == 1 && m.whole == len(needle)
 		} else {
 			q.pairs = false
@@ -93,11 +104,19 @@ func NewQuery(needle []byte) *Query {
 			q.pieces = append(q.pieces, piece{text: t, left: true, right: true})
 		}
 	}
-	if p, ok := m.last(needle, len(needle)); ok && !(m.end == len(needle)-1 && asciiJoiner(needle[m.end])) {
-		q.pieces = append(q.pieces, piece{text: p.text, left: m.left == leftOctets || words > 1 || !first, pair: true})
-	}
 	if words == 1 && others == 1 && joins == 1 && 2 < len(needle) && len(needle) <= maxSure && m.end-m.start+1 == len(needle) {
 		q.joined = needle
+	}
+	if p, ok := m.last(needle, len(needle)); ok {
+		p = piece{text: p.text, left: m.left == leftOctets || words > 1 || !first, pair: true}
+		if !(m.end == len(needle)-1 && asciiJoiner(needle[m.end])) {
+			q.pieces = append(q.pieces, p)
+		} else if q.joined != nil {
+			q.closing = &p
+		}
+	}
+	if !q.sure && !q.pairs && q.joined == nil && q.certain == nil && isMeeting(needle, m.start, m.end) {
+		q.certain = &piece{text: needle, pair: true}
 	}
 	// What is in the dictionary as it stands is found at once, what only contains it is not; and the rare ones are long, mostly.
 	rank := func(p piece) int {
@@ -142,6 +161,13 @@ func (ss Segments) inTerm(ctx context.Context, q *Query, f Field) (sure, maybe *
 		} else {
 			maybe.and(set)
 		}
+	}
+	if meets, known := meetingsOf(f); known && q.closing != nil {
+		set, err := ss.withTerm(ctx, *q.closing, meets)
+		if err != nil {
+			return nil, nil, err
+		}
+		maybe.and(set)
 	}
 	return sure, maybe, nil
 }

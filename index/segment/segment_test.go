@@ -72,7 +72,7 @@ func TestFind(t *testing.T) {
 	for seed := range uint64(5) {
 		c := newCorpus(seed)
 		dir := t.TempDir()
-		var headers, texts [][]byte // of each document
+		var headers, froms, texts [][]byte // of each document
 		var ss Segments
 		b := NewBuilder(dir, 100)
 		write := func() {
@@ -87,16 +87,18 @@ func TestFind(t *testing.T) {
 			ss = append(ss, s)
 		}
 		for i := range 400 { // in odd seeds the first batch is large enough to tell what is frequent
-			h, text := c.text(), c.text()
+			from, text := c.text(), c.text()
+			h := fmt.Appendf(nil, "from: %s\r\n", from)
 			b.Begin(ID{byte(i), byte(i >> 8), 1})
 			b.Add(Header, h)
+			b.Add(From, from)
 			b.Add(Body, text)
 			b.Text(text)
 			b.EndText()
 			if err := b.End(); err != nil {
 				t.Fatal(err)
 			}
-			headers, texts = append(headers, h), append(texts, text)
+			headers, froms, texts = append(headers, h), append(froms, from), append(texts, text)
 			if first := seed%2 == 1 && i < learnDocs+20; !first && (c.rnd.IntN(40) == 0 || b.Docs() == learnDocs-1) {
 				write()
 			}
@@ -110,7 +112,7 @@ func TestFind(t *testing.T) {
 			sure := 0
 			for range 200 {
 				needle := c.needle(append(texts, headers...))
-				for _, fields := range [][]Field{{Body}, {Body, Header}, {Header}} {
+				for _, fields := range [][]Field{{Body}, {Body, Header}, {Header}, {From}} {
 					h, err := ss.Find(context.Background(), NewQuery(needle), fields...)
 					if err != nil {
 						t.Fatal(err)
@@ -123,7 +125,7 @@ func TestFind(t *testing.T) {
 						doc := uint32(100 + i)
 						want := false
 						for _, f := range fields {
-							want = want || bytes.Contains([][]byte{Body: texts[i], Header: headers[i]}[f], needle)
+							want = want || bytes.Contains([][]byte{Body: texts[i], Header: headers[i], From: froms[i]}[f], needle)
 						}
 						if gone(doc) {
 							continue

@@ -52,23 +52,26 @@ func (ss Segments) Find(ctx context.Context, q *Query, fields ...Field) (Hits, e
 	}
 	var sure *Bitset // documents, where only some are
 	for _, f := range fields {
-		var set *Bitset
+		var set, in *Bitset
 		var err error
 		if q.joined != nil {
-			var in *Bitset
 			if in, set, err = ss.inTerm(ctx, q, f); err == nil {
 				set.Or(in)
-				if sure == nil {
-					sure = in
-				} else {
-					sure.Or(in)
+			}
+		} else if set, err = ss.inField(ctx, q, f); err == nil && q.certain != nil && (q.certain.left || set.Len() >= fewEnough) {
+			if meets, known := pairsOf(f); known {
+				if in, err = ss.withTerm(ctx, *q.certain, meets); err == nil && in.empty() {
+					in = nil // as when nothing can be certain
 				}
 			}
-		} else {
-			set, err = ss.inField(ctx, q, f)
 		}
 		if err != nil {
 			return h, err
+		}
+		if sure == nil {
+			sure = in
+		} else if in != nil {
+			sure.Or(in)
 		}
 		if h.Maybe == nil {
 			h.Maybe = set
@@ -182,7 +185,7 @@ func (ss Segments) withTerm(ctx context.Context, p piece, f Field) (*Bitset, err
 				}
 				switch t := &tasks[i]; {
 				case p.left && p.pair && p.right:
-					t.field.follow(p.text, p.path, own)
+					t.field.follow(p.text, p.path, p.deep, own)
 				case p.left:
 					t.field.seek(p.text, p.right, own)
 				default:
