@@ -52,10 +52,13 @@ type section struct{ off, size uint64 }
 // contents say where everything is.
 type contents struct {
 	first, last uint32 // document numbers
-	fields      [Fields]struct{ terms, posts, jumps, filters section }
+	fields      [Fields]fieldSections
 	docs        section
 	blocks      section
 }
+
+// fieldSections say where a field is.
+type fieldSections struct{ terms, posts, jumps, filters section }
 
 func (c *contents) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, c.first)

@@ -47,7 +47,7 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 		readers := make([]*termReader, 0, len(ss))
 		for _, s := range ss {
 			fd := s.field(f)
-			r := &termReader{terms: fd.terms, posts: postings{fd.posts, fd.span}, base: fd.base}
+			r := &termReader{seg: s, in: &s.c.fields[f], terms: fd.terms, posts: postings{fd.posts, fd.span}, base: fd.base}
 			if r.next() {
 				readers = append(readers, r)
 			}
@@ -83,6 +83,11 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 			if w.n%4096 == 0 && o.err == nil {
 				o.err = stop()
 			}
+			if w.n%unneededEvery == 0 {
+				for _, r := range readers {
+					r.passed()
+				}
+			}
 		}
 		w.finish(f)
 		for _, s := range ss {
@@ -101,8 +106,13 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 	return path, o.finish(path)
 }
 
+// unneededEvery is after how many terms what was read is given back to the system: some megabytes, which all count as memory of the process.
+const unneededEvery = 1 << 16
+
 // termReader walks the terms of a field in order.
 type termReader struct {
+	seg   *Segment
+	in    *fieldSections
 	terms []byte // from the NUL before the next term on
 	posts postings
 	term  []byte
@@ -124,6 +134,12 @@ func (r *termReader) next() bool {
 	r.docs = r.docs[:0]
 	r.posts.each(func(d uint32) { r.docs = append(r.docs, r.base+d) })
 	return true
+}
+
+// passed tells the system that what was read is not needed in memory any more.
+func (r *termReader) passed() {
+	r.seg.unneeded(section{r.in.terms.off, r.in.terms.size - uint64(len(r.terms))})
+	r.seg.unneeded(section{r.in.posts.off, r.in.posts.size - uint64(len(r.posts.b))})
 }
 
 // turnsNode tells whether a term of where words meet, which so many of some documents have, is to be a node for those that come: it is frequent,
