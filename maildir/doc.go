@@ -37,7 +37,7 @@
 //	moved.go                                                    a Maildir or mailbox that is replaced while it is open
 //	budget.go keep.go                                           how much memory mailboxes take together, and what is kept with them
 //	mailbox.go meta.go savedate.go api.go                       what callers see of it
-//	record.go history.go keywordset.go keywordtable.go          memory
+//	record.go room.go history.go keywordset.go keywordtable.go  memory
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did
 //	change.go turn.go copy.go replace.go intent.go              changes
 //	deliver.go storewriter.go flush.go                          new messages

@@ -204,8 +204,8 @@ func (rs *records) put(uid uint32, base string) {
 
 // reserve makes room for n more records.
 func (rs *records) reserve(n int) {
-	rs.list = slices.Grow(rs.list, n)
-	rs.uids = slices.Grow(rs.uids, n)
+	rs.list = grown(rs.list, n)
+	rs.uids = grown(rs.uids, n)
 	if !rs.unnamed && (rs.used+n+1)*4 > len(rs.table)*3 {
 		rs.resize(len(rs.list) + n)
 	}

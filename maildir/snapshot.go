@@ -88,8 +88,8 @@ func (w *snapWriter) flag(v bool) {
 // encode returns the file in pieces. It counts what the header says of the records.
 func (s *snapshot) encode() [][]byte {
 	n := len(s.recs.list)
-	uids := snapWriter{b: make([]byte, 0, 4*n)}
-	recs := snapWriter{b: make([]byte, 0, recordOctets*n)}
+	uids := snapWriter{b: grown([]byte(nil), 4*n)}
+	recs := snapWriter{b: grown([]byte(nil), recordOctets*n)}
 	var rest snapWriter
 	var text arena // without what is in the arena of the records but belongs to none any more
 	s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached, s.more = 0, 0, 0, 0, 0, 0
@@ -332,7 +332,7 @@ func (s *snapshot) inPieces(sec, size int, keep bool, fn func(piece []byte)) err
 
 func (s *snapshot) readUIDs(n int) error {
 	rs := s.recs
-	rs.uids = make([]uint32, 0, n)
+	rs.uids = grown([]uint32(nil), n)
 	if err := s.inPieces(uidSection, 1<<16, false, func(b []byte) {
 		for ; len(b) >= 4; b = b[4:] {
 			rs.uids = append(rs.uids, binary.LittleEndian.Uint32(b))
@@ -360,7 +360,7 @@ func (s *snapshot) readAll() error {
 	}
 	defer s.close()
 	rs := *s.recs // its users read what is there already
-	list := make([]record, 0, len(rs.uids))
+	list := grown([]record(nil), len(rs.uids))
 	if err := s.inPieces(recordSection, recordOctets<<10, false, func(b []byte) {
 		for ; len(b) >= recordOctets; b = b[recordOctets:] {
 			list = append(list, record{
