@@ -43,6 +43,9 @@ func (s *session) ownURL(u *wire.URL) bool {
 		// RFC 3986 §5.2.3: what is relative takes the place of what is behind the last slash of the base, which is the selected mailbox.
 		u.Mailbox = base[:strings.LastIndexByte(base, '/')+1] + u.Mailbox
 	}
+	if last := path.Base(u.Mailbox); u.UIDValidity != 0 && (last == "." || last == "..") {
+		return false // RFC 5092 §9.1: UIDVALIDITY belongs to the name, and no mailbox is called so
+	}
 	u.Mailbox = path.Clean("/" + u.Mailbox)[1:] // §5.2.4: dots are where they lead to
 	return u.Mailbox != ""
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"roost/imap/wire"
@@ -23,8 +24,11 @@ import (
 // The host of a URL that is made must be this server. That of one that is fetched is not looked at again: its token says that we have made it,
 // and a submission server may know us by another name.
 
-// urlMechanism is the only one. Its token is HMAC-SHA256 in hexadecimal.
+// urlMechanism is the only one. Its token is in hexadecimal.
 const urlMechanism = "INTERNAL"
+
+// tokenHMACSHA256 begins a token whose rest is HMAC-SHA256, so that some day there can be tokens that are made in another way (RFC 4467 §2.4.1).
+const tokenHMACSHA256 = "01"
 
 // submissionField is the extra field of the passwd-file of the user as which a submission server logs in: with it "submit+" lets the user in.
 const submissionField = "roost_submission"
@@ -34,12 +38,12 @@ var errRefusedURL = bad("A URL is not one of your mail with an access identifier
 
 var errURLMechanism = bad("Unknown mechanism, there is " + urlMechanism)
 
-// urlToken is the token of a URL, as its octets.
-func urlToken(key []byte, validity uint32, rump string) []byte {
+// urlToken is the token of a URL, in lower case.
+func urlToken(key []byte, validity uint32, rump string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(binary.BigEndian.AppendUint32(nil, validity))
 	mac.Write([]byte(rump))
-	return mac.Sum(nil)
+	return tokenHMACSHA256 + hex.EncodeToString(mac.Sum(nil))
 }
 
 // cmdGenURLAuth is GENURLAUTH (RFC 4467 §7). All URLs are answered for, or none.
@@ -68,7 +72,7 @@ func (s *session) cmdGenURLAuth(c *command) error {
 // makeURL adds a token to a URL of a mailbox of the user.
 func (s *session) makeURL(text string) (string, error) {
 	u, err := wire.ParseURL(text)
-	if err != nil || !u.Network || u.User == "" || u.Access == "" || u.Mechanism != "" || !s.ownURL(u) || u.Partial != nil && !s.has("URL-PARTIAL") {
+	if err != nil || !u.Absolute || u.User == "" || u.Access == "" || u.Mechanism != "" || !s.ownURL(u) || u.Partial != nil && !s.has("URL-PARTIAL") {
 		return "", errRefusedURL
 	}
 	box, err := s.openMailbox(u.Mailbox)
@@ -87,7 +91,7 @@ func (s *session) makeURL(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return text + ":" + urlMechanism + ":" + hex.EncodeToString(urlToken(key, validity, text)), nil
+	return text + ":" + urlMechanism + ":" + urlToken(key, validity, text), nil
 }
 
 // cmdResetKey is RESETKEY (RFC 4467 §7).
@@ -279,19 +283,15 @@ func (p *urlPart) structure(decoded bool) ([]byte, error) {
 // sharedURL returns a URL that this session may fetch, and the mail that it is about, until release; nil when it may not.
 func (s *session) sharedURL(text string) (u *wire.URL, mail *maildir.Store, release func()) {
 	u, err := wire.ParseURL(text)
-	if err != nil || !u.Network || u.Mechanism != urlMechanism || !u.Expire.IsZero() && !time.Now().Before(u.Expire) || !s.admitted(u) ||
+	if err != nil || !u.Absolute || u.Mechanism != urlMechanism || !u.Expire.IsZero() && !time.Now().Before(u.Expire) || !s.admitted(u) ||
 		u.Partial != nil && !s.has("URL-PARTIAL") {
-		return nil, nil, nil
-	}
-	token, err := hex.DecodeString(u.Token)
-	if err != nil {
 		return nil, nil, nil
 	}
 	mail, release, err = s.mailOf(u.User)
 	if err != nil {
 		s.log.Warn("cannot open the mail that a URL is about", "user", u.User, "cause", err)
 	}
-	if !vouchedFor(mail, u, token) {
+	if !vouchedFor(mail, u) {
 		if mail != nil {
 			release()
 		}
@@ -332,14 +332,14 @@ func (s *session) mailOf(name string) (*maildir.Store, func(), error) {
 
 // vouchedFor tells whether the token is the one that we would make for the URL of a mailbox of the user, if there are such a user, mailbox and key. What
 // is not there has a key that nobody knows, so that it takes as long (RFC 4467 §6).
-func vouchedFor(mail *maildir.Store, u *wire.URL, token []byte) bool {
+func vouchedFor(mail *maildir.Store, u *wire.URL) bool {
 	key, validity := mailboxKey(mail, u.Mailbox)
 	known := key != nil
 	if !known {
 		key = make([]byte, sha256.Size)
 		rand.Read(key)
 	}
-	return hmac.Equal(token, urlToken(key, validity, u.Rump)) && known
+	return hmac.Equal([]byte(strings.ToLower(u.Token)), []byte(urlToken(key, validity, u.Rump))) && known
 }
 
 // mailboxKey returns the key of a mailbox and its UIDVALIDITY; nil where there is none. mail may be nil.

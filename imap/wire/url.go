@@ -12,9 +12,10 @@ const MaxURL = 8 << 10
 
 // URL is an IMAP URL (RFC 5092) of a message or of part of one. What is not there is zero.
 type URL struct {
-	Network bool   // it names a server; else it is relative to the one that it was sent to
-	User    string // user name, decoded
-	Host    string // with the port, as sent
+	Absolute bool   // it has a scheme, as one with URLAUTH must
+	Network  bool   // it names a server; else it is relative to the one that it was sent to
+	User     string // user name, decoded
+	Host     string // with the port, as sent
 
 	Relative    bool   // to the selected mailbox, not to the server
 	Mailbox     string // UTF-8
@@ -59,7 +60,10 @@ func ParseURL(text string) (*URL, error) {
 	}
 	u := &URL{}
 	switch {
-	case p.word("imap://"), p.word("//"):
+	case p.word("imap://"):
+		u.Absolute, u.Network = true, true
+		p.server(u)
+	case p.word("//"):
 		u.Network = true
 		p.server(u)
 	case !p.word("/"):

@@ -22,7 +22,9 @@ func printURL(u *URL) string {
 	case u.Relative:
 		out = ""
 	case u.Network:
-		out = "imap://"
+		if out = "//"; u.Absolute {
+			out = "imap://"
+		}
 		if u.User != "" {
 			out += encode(u.User) + "@"
 		}
@@ -72,19 +74,20 @@ func TestParseURL(t *testing.T) {
 		{";UID=20/;section=1.MIME", URL{Relative: true, UID: 20, Section: &FetchSection{Part: []uint32{1}, Spec: SpecMIME}}},
 		// RFC 5092 §10
 		{"imap://minbari.example.org/gray-council;UIDVALIDITY=385759045/;UID=20/;PARTIAL=0.1024",
-			URL{Network: true, Host: "minbari.example.org", Mailbox: "gray-council", UIDValidity: 385759045, UID: 20, Partial: &Partial{0, 1024}}},
+			URL{Absolute: true, Network: true, Host: "minbari.example.org", Mailbox: "gray-council", UIDValidity: 385759045, UID: 20, Partial: &Partial{0, 1024}}},
 		{"imap://;AUTH=GSSAPI@minbari.example.org/gray-council/;uid=20/;section=1.2",
-			URL{Network: true, Host: "minbari.example.org", Mailbox: "gray-council", UID: 20, Section: &FetchSection{Part: []uint32{1, 2}}}},
+			URL{Absolute: true, Network: true, Host: "minbari.example.org", Mailbox: "gray-council", UID: 20, Section: &FetchSection{Part: []uint32{1, 2}}}},
 		// RFC 4467 §7, §8
 		{"imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+fred:internal:" + token,
-			URL{Network: true, User: "joe", Host: "example.com", Mailbox: "INBOX", UID: 20, Section: &FetchSection{Part: []uint32{1, 2}}, Access: "submit+", AccessFor: "fred",
+			URL{Absolute: true, Network: true, User: "joe", Host: "example.com", Mailbox: "INBOX", UID: 20, Section: &FetchSection{Part: []uint32{1, 2}}, Access: "submit+", AccessFor: "fred",
 				Mechanism: "INTERNAL", Token: token, Rump: "imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+fred"}},
 		{"imap://joe@example.com/INBOX/;uid=20;EXPIRE=2006-04-01T00:00:00-08:00;URLAUTH=anonymous",
-			URL{Network: true, User: "joe", Host: "example.com", Mailbox: "INBOX", UID: 20, Access: "anonymous",
+			URL{Absolute: true, Network: true, User: "joe", Host: "example.com", Mailbox: "INBOX", UID: 20, Access: "anonymous",
 				Expire: time.Date(2006, 4, 1, 0, 0, 0, 0, time.FixedZone("", -8*3600)), Rump: "imap://joe@example.com/INBOX/;uid=20;EXPIRE=2006-04-01T00:00:00-08:00;URLAUTH=anonymous"}},
 		{"/%E5%8F%B0%E5%8C%97/a/b%3B/;UID=1/;PARTIAL=7", URL{Mailbox: "台北/a/b;", UID: 1, Partial: &Partial{7, WholePartial}}},
 		{"imap://a%40b;AUTH=*@[::1]:1143/x/;uid=4294967295/;section=HEADER.FIELDS%20(A%20B)/;partial=1.2",
-			URL{Network: true, User: "a@b", Host: "[::1]:1143", Mailbox: "x", UID: 4294967295, Section: &FetchSection{Spec: SpecHeaderFields, Fields: []string{"A", "B"}}, Partial: &Partial{1, 2}}},
+			URL{Absolute: true, Network: true, User: "a@b", Host: "[::1]:1143", Mailbox: "x", UID: 4294967295, Section: &FetchSection{Spec: SpecHeaderFields, Fields: []string{"A", "B"}}, Partial: &Partial{1, 2}}},
+		{"//u@h/x/;UID=1", URL{Network: true, User: "u", Host: "h", Mailbox: "x", UID: 1}},
 		{"x/y;UIDVALIDITY=2/;UID=1", URL{Relative: true, Mailbox: "x/y", UIDValidity: 2, UID: 1}},
 	} {
 		got, err := ParseURL(tt.in)
