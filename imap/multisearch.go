@@ -16,6 +16,7 @@ import (
 var (
 	errNothingSelected = bad("No mailbox is selected, say with IN where to search")
 	errOnlySelected    = bad("$ and SAVE are for the selected mailbox alone")
+	errNothingFollowed = bad("No mailbox is selected that UPDATE could be about")
 )
 
 // covers tells whether a filter is about a mailbox which is not selected.
@@ -72,6 +73,8 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	switch {
 	case s.view == nil && (len(req.Sources) == 0 || slices.ContainsFunc(req.Sources, func(f wire.MailboxFilter) bool { return f.Kind == wire.FilterSelected })):
 		return errNothingSelected
+	case s.view == nil && o.Update: // RFC 7377 §2.2
+		return errNothingFollowed
 	case !only && (o.Save || savedIn(req.Key)):
 		return errOnlySelected
 	case err != nil:
@@ -79,8 +82,6 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	case s.uidOnly && numbersIn(req.Key): // RFC 9586 §3
 		return errUIDRequired
 	}
-	unfollowed := o.Update && !only
-	o.Update = o.Update && only
 	if o.Update && s.view.followed(c.tag) >= 0 {
 		return errTagReuse
 	}
@@ -93,9 +94,13 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 		return err
 	}
 	var failed error
+	var selected *sorted // what UPDATE follows
 	for i, name := range names {
 		s.progress.upTo = percent * (i + 1) / len(names)
-		err := s.searchMailbox(c, name, req, o, news)
+		uids, err := s.searchMailbox(c, name, req, o)
+		if s.view != nil && s.view.box.Name() == name {
+			selected = &sorted{uids: uids}
+		}
 		var unopened *openError
 		if errors.As(err, &unopened) { // the others are searched, and the client is told that these are not all
 			failed = cmp.Or(failed, unopened.error)
@@ -109,7 +114,11 @@ func (s *session) esearch(c *command, req *wire.ESearch, o searchOptions, err er
 	if len(names) > 1 {
 		c.lowest = 0
 	}
-	if unfollowed { // answered all the same (RFC 5267 §4.3.1)
+	switch {
+	case !o.Update:
+	case selected != nil:
+		s.follow(c, news, req.Key, nil, *selected)
+	default: // answered all the same (RFC 5267 §4.3.1)
 		s.writeNoUpdate(c.tag, "Only the selected mailbox is followed")
 	}
 	return nil
@@ -161,29 +170,30 @@ func (s *session) sources(filters []wire.MailboxFilter) (names []string, err err
 // openError is why a mailbox could not be opened.
 type openError struct{ error }
 
-// searchMailbox searches one mailbox and writes its answer; news is what UPDATE asks for. The error is an openError if it could not be opened.
-func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions, news []fetchItem) error {
+// searchMailbox searches one mailbox, writes its answer and returns what it found. The error is an openError if it could not be opened.
+func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o searchOptions) ([]uint32, error) {
 	if err := s.keepalive(); err != nil {
-		return err
+		return nil, err
 	}
 	view := s.view
 	if view == nil || view.box.Name() != name {
 		box, err := s.openMailbox(name)
 		if errors.Is(err, maildir.ErrNotFound) || errors.Is(err, maildir.ErrNoSelect) || errors.Is(err, maildir.ErrGone) {
-			return nil
+			return nil, nil
 		} else if err != nil {
 			if s.isConnError(err) {
-				return err
+				return nil, err
 			}
-			return &openError{err}
+			return nil, &openError{err}
 		}
 		defer box.Release()
 		view = newView(box, true)
 		view.firstRecent = box.FirstRecent()
 	}
+	o.Update = o.Update && view == s.view // what is not followed need not be found to the last
 	pl, uids, err := s.findIn(view, &req.Search, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if pl.modSeq {
 		s.useCondstore()
@@ -194,13 +204,10 @@ func (s *session) searchMailbox(c *command, name string, req *wire.ESearch, o se
 	if len(uids) > 0 { // §2.1: no answer where nothing is found, whatever was asked for
 		s.writeResults(c.tag, o, uids, pl, view.box)
 	}
-	if o.Update {
-		s.follow(c, news, req.Key, nil, sorted{uids: uids})
-	}
 	if o.Save {
 		s.saved = o.toSave(uids)
 	}
-	return nil
+	return uids, nil
 }
 
 // findIn is find in a mailbox that need not be selected.
