@@ -102,7 +102,7 @@ func (s *session) appendOne(c *command, delivery *maildir.Delivery, msg *wire.Ap
 	}
 	lit := msg.Literal
 	switch {
-	case msg.UTF8 && !s.utf8: // RFC 9755 §4
+	case msg.UTF8 && !s.utf8: // RFC 6855 §4
 		return bad("UTF8 is not enabled")
 	case lit.Binary && !msg.UTF8 && !s.has("BINARY"):
 		return bad("Literals of this kind are not taken")

@@ -83,7 +83,7 @@ func (r *catReader) next() error {
 		return r.nextURL(part)
 	}
 	lit := *part.Literal
-	if part.UTF8 && !r.s.utf8 { // RFC 9755 §4
+	if part.UTF8 && !r.s.utf8 { // RFC 6855 §4
 		return bad("UTF8 is not enabled")
 	}
 	if lit.Binary && !part.UTF8 && !r.s.has("BINARY") {

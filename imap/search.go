@@ -89,7 +89,7 @@ func (s *session) find(req *wire.Search, o searchOptions) (*plan, []uint32, erro
 	if err := s.expandFilters(req); err != nil {
 		return nil, nil, err
 	}
-	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3
+	if s.utf8 && req.Charset != "" && req.Charset != "UTF-8" { // RFC 9755 §3; UTF-8 contradicts nothing
 		return nil, nil, bad("With UTF8=ACCEPT search strings are UTF-8")
 	}
 	if s.uidOnly && numbersIn(req.Key) {

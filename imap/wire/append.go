@@ -32,7 +32,7 @@ func ParseReplace(d *Decoder) (old Set, name string, err error) {
 //
 //	append-message = [SP flag-list] [SP date-time] SP append-data
 //	append-data    = literal / literal8 / utf8-literal / "CATENATE" SP "(" cat-part *(SP cat-part) ")"   ; RFC 3516, RFC 4469
-//	utf8-literal   = "UTF8" SP "(" literal8 ")"                                                          ; RFC 9755 §4
+//	utf8-literal   = "UTF8" SP "(" literal8 ")"                                                          ; RFC 6855 §4; RFC 9755 has it no more, old programs do
 func ParseAppendMessage(d *Decoder) (*AppendMessage, error) {
 	if !d.closeUTF8() {
 		return nil, d.Err()
@@ -94,7 +94,7 @@ func (d *Decoder) expectLast(lit *Literal, binary bool) (ok bool) {
 // ParseCatPart parses the next part of a message that is catenated; io.EOF: there are no more. A literal of it is the next thing in the stream,
 // as in ParseAppendMessage.
 //
-//	cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal   ; RFC 4469 §5, RFC 9755 §4
+//	cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal   ; RFC 4469 §5, RFC 6855 §4
 func ParseCatPart(d *Decoder) (*CatPart, error) {
 	if !d.closeUTF8() {
 		return nil, d.Err()

@@ -85,7 +85,7 @@ type Status struct {
 }
 
 // AppendMessage is what precedes the literal of one message of (MULTI)APPEND: flags, internal date, and whether the
-// message is announced as UTF8 (~{n}) (RFC 9755). With Catenate its parts follow instead of a literal.
+// message is announced as UTF8 (~{n}) (RFC 6855). With Catenate its parts follow instead of a literal.
 type AppendMessage struct {
 	Flags   []string
 	Date    time.Time // zero when absent
