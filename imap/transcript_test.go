@@ -545,6 +545,13 @@ var actions = map[string]func(p *player, args []string){
 			p.fail("%v", err)
 		}
 	},
+	// @copydir from to: another program copies a mailbox.
+	"copydir": func(p *player, args []string) {
+		root := p.server().root
+		if err := os.CopyFS(filepath.Join(root, "."+args[1]), os.DirFS(filepath.Join(root, "."+args[0]))); err != nil {
+			p.fail("%v", err)
+		}
+	},
 	// @rmdir name: another program removes a mailbox.
 	"rmdir": func(p *player, args []string) {
 		if err := os.RemoveAll(filepath.Join(p.server().root, "."+args[0])); err != nil {

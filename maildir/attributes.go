@@ -1,8 +1,6 @@
 package maildir
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"io/fs"
 	"strings"
@@ -33,7 +31,7 @@ func (s *Store) dovecotMetadata(box *dir, server bool) map[string]string {
 	if len(all) == 0 {
 		return found
 	}
-	guid := boxGUID(box)
+	guid := readUIDListHeader(box).GUID
 	if guid == "" {
 		return found
 	}
@@ -92,23 +90,4 @@ func (s *Store) readAttributes() map[string]string {
 		a.values[tabUnescaper.Replace(lines[i])] = tabUnescaper.Replace(lines[i+1])
 	}
 	return a.values
-}
-
-// boxGUID reads a mailbox's GUID from the header of its uidlist; empty if it has none.
-func boxGUID(box *dir) string {
-	f, err := box.open(uidlistName)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	line, err := bufio.NewReaderSize(f, maxUIDLine).ReadSlice('\n')
-	if err != nil {
-		return ""
-	}
-	fields := bytes.Fields(line)
-	if len(fields) == 0 || string(fields[0]) != "3" {
-		return ""
-	}
-	hdr, _ := parseHeader3(fields[1:])
-	return hdr.GUID
 }

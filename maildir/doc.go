@@ -26,7 +26,7 @@
 //	Mailbox.mu            the records in memory; never across a system call
 //
 // At most one Mailbox at a time. Store.mu and the locks of the watcher are taken alone; Budget.mu may be taken with Store.mu held, keeper.mu with Budget.mu, quota.mu with
-// Mailbox.mu. quota.looking comes before all locks of mailboxes and is not taken with Store.tree held.
+// Mailbox.mu. twins.mu is taken alone, for as long as it takes to look at all mailboxes. quota.looking comes before all locks of mailboxes and is not taken with Store.tree held.
 //
 // # Files
 //
@@ -34,6 +34,7 @@
 //	subscriptions.go specialuse.go uidvalidity.go               text files in the mail root
 //	metadata.go attributes.go metadatanews.go                   annotations, ours and Dovecot's
 //	open.go load.go thaw.go                                     opening, keeping warm, closing a mailbox
+//	twins.go                                                    a mailbox that is a copy of another
 //	moved.go                                                    a Maildir or mailbox that is replaced while it is open
 //	budget.go keep.go                                           how much memory mailboxes take together, and what is kept with them
 //	mailbox.go meta.go savedate.go api.go                       what callers see of it

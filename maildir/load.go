@@ -69,7 +69,7 @@ func (m *Mailbox) load() error {
 				snap, same = nil, false
 			}
 		}
-		if err := m.fill(snap, same); err != nil {
+		if err := m.fill(snap, same, m.notOurs(snap)); err != nil {
 			return err
 		}
 		m.attachCache(snap)
@@ -111,8 +111,23 @@ func (m *Mailbox) adopt(snap *snapshot) {
 	m.now, m.recent = snap.now, snap.recent
 }
 
-// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken (same).
-func (m *Mailbox) fill(snap *snapshot, same bool) error {
+// notOurs returns the GUID that the uidlist says if it is another mailbox's, of which this one is a copy.
+func (m *Mailbox) notOurs(snap *snapshot) (guid string) {
+	hdr := readUIDListHeader(m.box)
+	if hdr.GUID == "" || snap != nil && (snap.hdr.GUID == hdr.GUID || snap.hdr.Validity == hdr.Validity) || !m.box.writable() {
+		return ""
+	}
+	of := m.store.original(m, hdr.GUID)
+	if of == "" {
+		return ""
+	}
+	m.log.Warn("a mailbox is a copy of another and gets an identity of its own", "mailbox", m.box.path(), "original", storagePath(of))
+	return hdr.GUID
+}
+
+// fill brings the records into memory: from the snapshot alone when nothing moved since it was taken (same). notOurs is a GUID that the
+// uidlist may not have.
+func (m *Mailbox) fill(snap *snapshot, same bool, notOurs string) error {
 	if same {
 		m.adopt(snap)
 		m.dead = snap.dead
@@ -132,7 +147,7 @@ func (m *Mailbox) fill(snap *snapshot, same bool) error {
 		m.now = max(m.now, snap.now+1)
 	}
 	return m.withLocks(context.Background(), func(u *update) error {
-		if err := u.loadList(snap); err != nil {
+		if err := u.loadList(snap, notOurs); err != nil {
 			return err
 		}
 		if err := u.readKeywords(); err != nil {
@@ -166,7 +181,7 @@ func (m *Mailbox) matches(snap *snapshot) bool {
 
 // loadList reads the whole uidlist into empty memory. Every line becomes a record marked missing; the scan that follows finds the
 // files, and the records that it does not find are dropped.
-func (u *update) loadList(snap *snapshot) error {
+func (u *update) loadList(snap *snapshot, notOurs string) error {
 	m := u.m
 	var doubled []uint32
 	hdr, pos, err := readUIDList(m.box, uidlistPos{}, func(bool) {}, func(uid uint32, base, extra []byte) error {
@@ -185,6 +200,14 @@ func (u *update) loadList(snap *snapshot) error {
 	damaged := errors.Is(err, errDamaged)
 	if err != nil && !absent && !damaged {
 		return err
+	}
+	renamed := false
+	if hdr.GUID != "" && hdr.GUID == notOurs {
+		hdr.GUID = ""
+	} else if snap != nil && hdr.Validity != 0 && hdr.Validity == snap.hdr.Validity && hdr.GUID != "" && snap.hdr.GUID != "" && hdr.GUID != snap.hdr.GUID {
+		// Clients know the mailbox of this name and UIDVALIDITY by another GUID (RFC 8474 §4): a copy that was looked at has taken its place, as when
+		// it is restored. So it is this mailbox again, and all that is remembered of it counts.
+		hdr.GUID, renamed = snap.hdr.GUID, true
 	}
 	if damaged {
 		m.log.Warn("repairing dovecot-uidlist", "mailbox", m.box.path(), "cause", err)
@@ -209,7 +232,7 @@ func (u *update) loadList(snap *snapshot) error {
 			}
 		}
 	}
-	rewrite := absent || damaged || hdr.V1 || hdr.GUID == "" || hdr.Validity == 0
+	rewrite := renamed || absent || damaged || hdr.V1 || hdr.GUID == "" || hdr.Validity == 0
 	if snap != nil && snap.hdr.Validity == hdr.Validity && snap.hdr.GUID == hdr.GUID {
 		if hdr.Next < snap.hdr.Next {
 			// An older uidlist was restored. What it lists is what the user wants back, but new UIDs start where they ended.

@@ -59,6 +59,7 @@ type Store struct {
 	attributes   attributes
 	metadataNews metadataNews
 	keys         accessKeys
+	twins        twins
 
 	cleaning atomic.Bool    // somebody removes a stale trash directory
 	cleaners sync.WaitGroup // which Close waits for

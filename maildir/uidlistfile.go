@@ -109,6 +109,23 @@ func fingerprint(f *os.File, size int64) (head, tail uint64, err error) {
 	return head, hash(buf[:n]), nil
 }
 
+// readUIDListHeader reads the header of a mailbox's uidlist alone; of none, or one in another format, it is zero.
+func readUIDListHeader(box *dir) (hdr uidlistHeader) {
+	f, err := box.open(uidlistName)
+	if err != nil {
+		return hdr
+	}
+	defer f.Close()
+	line, err := bufio.NewReaderSize(f, maxUIDLine).ReadSlice('\n')
+	if err != nil {
+		return hdr
+	}
+	if fields := bytes.Fields(line); len(fields) > 0 && string(fields[0]) == "3" {
+		hdr, _ = parseHeader3(fields[1:])
+	}
+	return hdr
+}
+
 // errOrder stops a list from being written that Dovecot would throw away.
 var errOrder = errors.New("refusing to write a broken uidlist")
 
