@@ -280,7 +280,7 @@ func (c *replica) doDelete(rnd *rand.Rand) {
 		deleted[c.msgs[i].uid] = strings.Contains(c.msgs[i].flags, `\Deleted`)
 	}
 	run := &running{changed: map[uint32]bool{}}
-	if !strings.HasPrefix(c.command(run, "UID EXPUNGE %s", setOf(uids)), "OK") {
+	if !strings.HasPrefix(c.command(run, "UID EXPUNGE %s", setOf(uids)), "OK") || c.bye != "" { // all of them went with their mailbox, and nobody says it
 		return
 	}
 	for _, m := range c.msgs {
