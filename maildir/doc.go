@@ -42,7 +42,7 @@
 //	sync.go scan.go number.go list.go watch.go inotify.go       noticing what others did
 //	change.go turn.go copy.go replace.go intent.go              changes
 //	deliver.go storewriter.go flush.go                          new messages
-//	state.go snapshot.go cache.go accesskey.go                  state directory
+//	state.go snapshot.go snapshotwrite.go cache.go accesskey.go state directory
 //	uidlist.go uidlistfile.go keywords.go filename.go           formats
 //	quota.go maildirsize.go quotastate.go                       limits, and what mail takes
 //	dir.go dirlist.go fileinfo.go messagefile.go perm.go dotlock.go   the file system

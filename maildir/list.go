@@ -133,8 +133,8 @@ func (g *merger) finish(hdr uidlistHeader, pos uidlistPos) error {
 	if m.hdr.Validity != 0 && hdr.Validity != 0 && (hdr.Validity != m.hdr.Validity || hdr.Next < m.hdr.Next) {
 		if m.store.opt.State != "" && hdr.Validity == m.hdr.Validity {
 			// Whoever opens the mailbox next must know which UIDs were given out.
-			b, dir := m.takeSnapshot()
-			m.writeSnapshot(dir, b)
+			s, dir := m.takeSnapshot()
+			m.writeSnapshot(dir, s)
 		}
 		m.gone(errRestored)
 		return errRestored

@@ -100,8 +100,8 @@ func (m *Mailbox) giveUp(cause error) {
 		return
 	}
 	if m.store.opt.State != "" {
-		b, dir := m.takeSnapshot()
-		m.writeSnapshot(dir, b)
+		s, dir := m.takeSnapshot()
+		m.writeSnapshot(dir, s)
 	}
 	hub.remove(m) // its successor is watched
 	m.gone(cause)

@@ -82,7 +82,7 @@ func (s *Store) saveUsage(age time.Duration) {
 	q.mu.Unlock()
 	q.saved = time.Now()
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, crcTable))
-	if err := writeState(filepath.Join(s.opt.State, usageFile), b); err != nil {
+	if err := writeState(filepath.Join(s.opt.State, usageFile), func(f *os.File) error { _, err := f.Write(b); return err }); err != nil {
 		s.log.Warn("cannot save what the mail takes", "cause", err)
 	}
 }

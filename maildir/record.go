@@ -105,6 +105,13 @@ func (a *arena) holds(pos uint32, n int) bool {
 	return chunk < len(a.chunks) && int(pos%arenaChunk)+n <= len(a.chunks[chunk])
 }
 
+// frozen is a copy of the records and their texts, which shares the texts: these are only ever added to.
+func (rs *records) frozen() *records {
+	return &records{
+		list: append(grown([]record(nil), len(rs.list)), rs.list...), text: arena{slices.Clone(rs.text.chunks)}, octets: rs.octets, unsized: rs.unsized,
+	}
+}
+
 func (rs *records) baseOf(r *record) []byte { return rs.text.get(r.text, int(r.base)) }
 func (rs *records) extraOf(r *record) []byte {
 	return rs.text.get(r.text, int(r.base)+int(r.extra))[r.base:]

@@ -47,10 +47,11 @@ type snapshot struct {
 	inNew       uint32 // messages in new/
 	cached      uint32 // messages with facts in the cache
 	more        uint32 // messages with keywords that only roost-keywords names
-	recs        *records
+	recs        *records // when it is written, frozen
 	dead        map[string]uint32
 	expunged    history
 	hadMore     []uint32 // the UIDs that more counts
+	rest        []byte   // the section, to be written
 
 	f        *os.File // nil when all has been read
 	body     int64    // where the sections begin
@@ -69,136 +70,6 @@ const (
 	textSection
 	restSection
 )
-
-type snapWriter struct{ b []byte }
-
-func (w *snapWriter) u8(v uint8)   { w.b = append(w.b, v) }
-func (w *snapWriter) u16(v uint16) { w.b = binary.LittleEndian.AppendUint16(w.b, v) }
-func (w *snapWriter) u32(v uint32) { w.b = binary.LittleEndian.AppendUint32(w.b, v) }
-func (w *snapWriter) u64(v uint64) { w.b = binary.LittleEndian.AppendUint64(w.b, v) }
-func (w *snapWriter) str(s string) { w.u16(uint16(len(s))); w.b = append(w.b, s...) }
-func (w *snapWriter) flag(v bool) {
-	if v {
-		w.u8(1)
-	} else {
-		w.u8(0)
-	}
-}
-
-// encode returns the file in pieces. It counts what the header says of the records.
-func (s *snapshot) encode() [][]byte {
-	n := len(s.recs.list)
-	uids := snapWriter{b: grown([]byte(nil), 4*n)}
-	recs := snapWriter{b: grown([]byte(nil), recordOctets*n)}
-	var rest snapWriter
-	var text arena // without what is in the arena of the records but belongs to none any more
-	s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached, s.more = 0, 0, 0, 0, 0, 0
-	for i := range s.recs.list {
-		r := &s.recs.list[i]
-		s.tally(r)
-		uids.u32(r.uid)
-		recs.u32(r.uid)
-		recs.u32(text.addBytes(s.recs.text.get(r.text, int(r.base)+int(r.extra))))
-		recs.u32(r.letters)
-		recs.u32(r.meta)
-		recs.u64(uint64(r.modseq))
-		recs.u64(uint64(r.size))
-		recs.u64(uint64(r.wire))
-		recs.u64(uint64(r.time))
-		recs.u16(r.extra)
-		recs.u8(r.base)
-		recs.u8(uint8(r.flags))
-		recs.u8(uint8(r.state))
-		if r.state&hasOdd != 0 {
-			rest.str(s.recs.odd[r.uid])
-		}
-	}
-	rest.u32(uint32(len(s.dead)))
-	for base, uid := range s.dead {
-		rest.u32(uid)
-		rest.str(base)
-	}
-	rest.u64(uint64(s.expunged.floor))
-	rest.u32(uint32(len(s.expunged.list)))
-	for _, e := range s.expunged.list {
-		rest.u64(uint64(e.at))
-		rest.u32(e.uid)
-	}
-	for i, c := range text.chunks[:max(0, len(text.chunks)-1)] {
-		text.chunks[i] = append(c, make([]byte, arenaChunk-len(c))...)
-	}
-	parts := append([][]byte{nil, uids.b, recs.b}, append(text.chunks, rest.b)...)
-	sum := func(parts ...[]byte) (sec section) {
-		for _, p := range parts {
-			sec.octets += int64(len(p))
-			sec.sum = crc32.Update(sec.sum, crcTable, p)
-		}
-		return sec
-	}
-	s.sections = [...]section{sum(uids.b), sum(recs.b), sum(text.chunks...), sum(rest.b)}
-	parts[0] = s.encodeHeader()
-	return parts
-}
-
-// tally counts a record for the header.
-func (s *snapshot) tally(r *record) {
-	if r.flags&Seen == 0 {
-		if s.unseen++; s.firstUnseen == 0 {
-			s.firstUnseen = r.uid
-		}
-	}
-	if r.flags&Deleted != 0 {
-		s.deleted++
-	}
-	if r.state&inNew != 0 {
-		s.inNew++
-	}
-	if r.meta != 0 {
-		s.cached++
-	}
-	if r.state&hasMore != 0 {
-		s.more++
-	}
-}
-
-func (s *snapshot) encodeHeader() []byte {
-	w := snapWriter{b: make([]byte, len(snapshotMagic)+8, 512)}
-	w.u32(s.hdr.Validity)
-	w.u32(s.hdr.Next)
-	w.str(s.hdr.GUID)
-	w.str(s.hdr.Extra)
-	w.u64(uint64(s.now))
-	w.u32(s.recent)
-	w.u64(s.list.ino)
-	w.u64(s.list.dev)
-	w.u64(uint64(s.list.size))
-	w.u64(uint64(s.list.ctime))
-	w.u64(s.list.head)
-	w.u64(s.list.tail)
-	w.u32(s.list.last)
-	w.u64(uint64(s.seen.new))
-	w.u64(uint64(s.seen.cur))
-	w.u64(s.newIno)
-	w.u64(s.curIno)
-	w.flag(s.settled)
-	w.u64(s.cacheGen)
-	w.u64(uint64(s.cacheEnd))
-	w.u32(uint32(s.cacheN))
-	for _, n := range []uint32{s.unseen, s.firstUnseen, s.deleted, s.inNew, s.cached, s.more} {
-		w.u32(n)
-	}
-	w.u64(uint64(s.recs.octets))
-	w.u32(uint32(s.recs.unsized))
-	for _, sec := range s.sections {
-		w.u64(uint64(sec.octets))
-		w.u32(sec.sum)
-	}
-	body := w.b[len(snapshotMagic)+8:]
-	copy(w.b, snapshotMagic)
-	binary.LittleEndian.PutUint32(w.b[len(snapshotMagic):], uint32(len(body)))
-	binary.LittleEndian.PutUint32(w.b[len(snapshotMagic)+4:], crc32.Checksum(body, crcTable))
-	return w.b
-}
 
 // snapReader reads with a sticky error: after bad is set everything is zero.
 type snapReader struct {

@@ -64,14 +64,14 @@ func (m *Mailbox) save() {
 	if m.store.opt.State == "" || m.failed() != nil || m.lockWrite(context.Background()) != nil {
 		return
 	}
-	b, dir := m.takeSnapshot()
+	s, dir := m.takeSnapshot()
 	m.unlockWrite()
-	m.writeSnapshot(dir, b)
+	m.writeSnapshot(dir, s)
 }
 
-// takeSnapshot encodes what is in memory; nil when the file says the same. The caller holds write, unless the
+// takeSnapshot copies what is in memory; nil when the file says the same. The caller holds write, unless the
 // mailbox is given up.
-func (m *Mailbox) takeSnapshot() (b [][]byte, dir string) {
+func (m *Mailbox) takeSnapshot() (_ *snapshot, dir string) {
 	m.mu.Lock()
 	behind, watched := m.unsaved, m.watched()
 	m.mu.Unlock()
@@ -93,23 +93,24 @@ func (m *Mailbox) takeSnapshot() (b [][]byte, dir string) {
 	}
 	settled := err1 == nil && err2 == nil && m.seen.again.IsZero() && told && !m.hints.any() &&
 		newSt.mtime == m.seen.new && curSt.mtime == m.seen.cur && len(m.pending) == 0 && age > tick
-	s := snapshot{hdr: m.hdr, now: m.now, recent: m.recent, list: m.list, seen: m.seen, newIno: newSt.ino, curIno: curSt.ino,
-		settled: settled, recs: m.recs, dead: m.dead, expunged: m.expunged}
+	s := &snapshot{hdr: m.hdr, now: m.now, recent: m.recent, list: m.list, seen: m.seen, newIno: newSt.ino, curIno: curSt.ino,
+		settled: settled, dead: m.dead, expunged: m.expunged}
 	m.cache.mu.Lock()
 	s.cacheGen, s.cacheEnd, s.cacheN = m.cache.gen, m.cache.end, m.cache.n
 	m.cache.mu.Unlock()
 	m.unsaved = false
-	return s.encode(), boxState(m.store.opt.State, m.storage)
+	s.freeze(m.recs)
+	return s, boxState(m.store.opt.State, m.storage)
 }
 
 // tellAll is longer than events wait for the watcher on any machine that is of use.
 const tellAll = 10 * time.Second
 
-func (m *Mailbox) writeSnapshot(dir string, b [][]byte) {
-	if b == nil {
+func (m *Mailbox) writeSnapshot(dir string, s *snapshot) {
+	if s == nil {
 		return
 	}
-	if err := writeState(filepath.Join(dir, "records"), b...); err != nil {
+	if err := writeState(filepath.Join(dir, "records"), s.write); err != nil {
 		m.log.Warn("cannot save the snapshot", "mailbox", m.box.path(), "cause", err)
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -137,8 +138,8 @@ func (m *Mailbox) unmark() {
 	}
 }
 
-// writeState replaces a file of the state directory.
-func writeState(path string, parts ...[]byte) error {
+// writeState replaces a file of the state directory by what write writes.
+func writeState(path string, write func(*os.File) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -146,11 +147,7 @@ func writeState(path string, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range parts {
-		if err == nil {
-			_, err = f.Write(b)
-		}
-	}
+	err = write(f)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
