@@ -28,7 +28,7 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer box.Release()
-	f := Follower{Store: store, Memory: 100 << 10}
+	f := Follower{Store: store, Memory: 150 << 10}
 	update := func() (segs, docs int) {
 		t.Helper()
 		if err := x.Update(t.Context(), f); err != nil {

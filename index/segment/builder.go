@@ -204,9 +204,9 @@ func (b *Builder) Write(other *Segment) (path string, err error) {
 		b.blocks.flush()
 		o.err = b.copyTexts(o)
 	}
-	posts := &spill{path: path + ".posts"}
+	spills := newSpills(path)
 	for f := range b.fields {
-		w := &fieldWriting{fieldWriter: o.field(posts), docs: len(b.docs)}
+		w := &fieldWriting{fieldWriter: o.field(spills), docs: len(b.docs)}
 		if other != nil && len(b.docs) < learnDocs {
 			known := other.field(Field(f))
 			w.known = &known

@@ -14,12 +14,21 @@ func trigram(a, b, c byte) uint32 {
 	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> (32 - 13)
 }
 
-// begin begins the next set.
-func (f *filters) begin() { *f = append(*f, make([]byte, filterSize)...) }
+// filterWriter makes them, one set after another.
+type filterWriter struct {
+	set []byte // being made; empty: none
+	*spill
+}
+
+// next ends a set and begins another one.
+func (f *filterWriter) next() {
+	f.Write(f.set)
+	f.set = append(f.set[:0], make([]byte, filterSize)...)
+}
 
 // add adds a term, with a NUL before and behind it.
-func (f filters) add(term []byte) {
-	set := f[len(f)-filterSize:]
+func (f *filterWriter) add(term []byte) {
+	set := f.set
 	for i := 2; i < len(term); i++ {
 		h := trigram(term[i-2], term[i-1], term[i])
 		set[h/8] |= 1 << (h % 8)

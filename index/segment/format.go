@@ -178,15 +178,15 @@ type fieldWriter struct {
 	o     *output
 	posts *spill
 	jumps []byte
-	grams filters
+	grams filterWriter
 	n     int
 	start uint64
 	buf   []byte
 	span  uint32
 }
 
-func (o *output) field(posts *spill) *fieldWriter {
-	return &fieldWriter{o: o, posts: posts, start: o.at, span: o.c.last - o.c.first + 1}
+func (o *output) field(s *spills) *fieldWriter {
+	return &fieldWriter{o: o, posts: &s.posts, grams: filterWriter{spill: &s.filters}, start: o.at, span: o.c.last - o.c.first + 1}
 }
 
 // add writes a term and the documents it is in, relative to the segment's first.
@@ -200,7 +200,7 @@ func (w *fieldWriter) add(term []byte, docs []uint32) {
 		w.jumps = binary.LittleEndian.AppendUint64(w.jumps, w.posts.size)
 	}
 	if w.n%(jumpTerms*filterJumps) == 0 {
-		w.grams.begin()
+		w.grams.next()
 	}
 	w.n++
 	w.buf = append(append(append(w.buf[:0], 0), term...), 0)
@@ -216,16 +216,20 @@ func (w *fieldWriter) finish(f Field) {
 		w.o.Write([]byte{0})
 	}
 	c.terms = section{w.start, w.o.at - w.start}
-	c.posts = w.o.section(func() {
-		if err := w.posts.moveTo(w.o); w.o.err == nil {
-			w.o.err = err
-		}
-	})
+	c.posts = w.posts.moveTo(w.o)
 	c.jumps = w.o.section(func() { w.o.Write(w.jumps) })
-	c.filters = w.o.section(func() { w.o.Write(w.grams) })
+	w.grams.Write(w.grams.set)
+	c.filters = w.grams.moveTo(w.o)
 }
 
-// spill holds the postings of a field, which are behind its terms in the file, while both are written: in memory as long as they are few.
+// spills hold what is behind the terms of a field in the file while these are written. Each field of a segment uses the same.
+type spills struct{ posts, filters spill }
+
+func newSpills(path string) *spills {
+	return &spills{spill{path: path + ".posts"}, spill{path: path + ".filters"}}
+}
+
+// spill holds in memory what is little, and more in a file without a name.
 type spill struct {
 	path string
 	mem  []byte
@@ -258,21 +262,25 @@ func (s *spill) flush() {
 	s.mem = s.mem[:0]
 }
 
-// moveTo writes everything to w and begins anew.
-func (s *spill) moveTo(w io.Writer) error {
-	if s.f != nil {
-		s.flush()
-		if s.err == nil {
-			_, s.err = s.f.Seek(0, io.SeekStart)
+// moveTo writes everything to o and begins anew.
+func (s *spill) moveTo(o *output) section {
+	return o.section(func() {
+		if s.f == nil {
+			o.Write(s.mem)
+		} else {
+			s.flush()
+			if s.err == nil {
+				_, s.err = s.f.Seek(0, io.SeekStart)
+			}
+			if s.err == nil {
+				_, s.err = io.Copy(o, s.f)
+			}
+			s.f.Close()
+			s.f = nil
 		}
-		if s.err == nil {
-			_, s.err = io.Copy(w, s.f)
+		if o.err == nil {
+			o.err = s.err
 		}
-		s.f.Close()
-		s.f = nil
-	} else if s.err == nil {
-		_, s.err = w.Write(s.mem)
-	}
-	s.mem, s.size = s.mem[:0], 0
-	return s.err
+		s.mem, s.size = s.mem[:0], 0
+	})
 }

@@ -41,9 +41,9 @@ func merge(dir string, ss Segments, keep func(doc uint32) bool, stop func() erro
 	if err := copyTexts(ss, docs, &texts); err != nil {
 		o.err = err
 	}
-	posts := &spill{path: path + ".posts"}
+	spills := newSpills(path)
 	for f := range Fields {
-		w := o.field(posts)
+		w := o.field(spills)
 		readers := make([]*termReader, 0, len(ss))
 		for _, s := range ss {
 			fd := s.field(f)

@@ -19,7 +19,7 @@ const (
 	rightOctets = 1 // of the word behind
 	meetGap     = 3 // octets at most of what is between them; of more, as many and an octet that says so
 
-	pathOctets = 4 // the second of the word behind, the third last of the word before, the third, the fourth last
+	pathOctets = 6 // the second of the word behind, the third last of the word before, the third, the fourth last and so on
 )
 
 // Octets of these terms that are not text. Where a text has such an octet between words, they have replacedOctet.
@@ -42,7 +42,7 @@ const (
 	// learnDocs is how many documents at least tell what is frequent.
 	learnDocs = 128
 	// nodeShare of the documents have a term at least that is a node: one of so many.
-	nodeShare = 16
+	nodeShare = 24
 )
 
 // pairsOf returns the field that knows where words of field f meet.
