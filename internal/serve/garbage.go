@@ -10,7 +10,7 @@ import (
 // Mail lists and dictionaries have no pointers, so that collecting garbage takes little time however large they are. That is why the garbage between
 // two collections need not grow with them: it may be as much as what is in use, Go's rule, until that is garbageMost, and no more beyond.
 const (
-	garbageMost    = 64 << 20 // octets
+	garbageMost    = 48 << 20 // octets
 	garbagePercent = 100      // of what is in use, at most
 	garbageLeast   = 20       // and at least
 )

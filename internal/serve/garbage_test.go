@@ -12,7 +12,7 @@ func TestGarbagePercentOf(t *testing.T) {
 		inUse uint64
 		want  int
 	}{
-		{0, 100}, {30 << 20, 100}, {64 << 20, 100}, {128 << 20, 50}, {256 << 20, 25}, {1 << 30, 20},
+		{0, 100}, {30 << 20, 100}, {48 << 20, 100}, {96 << 20, 50}, {192 << 20, 25}, {1 << 30, 20},
 	} {
 		if got := garbagePercentOf(tt.inUse); got != tt.want {
 			t.Errorf("%d in use: %d, want %d", tt.inUse, got, tt.want)
