@@ -17,11 +17,12 @@ type probe struct {
 	metas *maildir.MetaReader
 	ctx   context.Context // ends when the client is gone
 	stop  func() bool     // it is
-	// attached: attachments are part of the body
-	attached bool
-	level    level
-	known    []tri // by leaf
-	recs     []maildir.Record
+
+	documents *index.Documents // nil: attachments are no part of the body
+
+	level level
+	known []tri // by leaf
+	recs  []maildir.Record
 
 	rec       *maildir.Record
 	meta      *message.Meta

@@ -57,8 +57,8 @@ func (p *probe) matchText() tri {
 		return result != unknown || p.stop()
 	}
 	err := index.MatchMessage(p.file, tree, q.needles, q.headers, q.found, stop)
-	if result == unknown && err == nil && p.attached && !p.stop() {
-		err = index.MatchAttachments(p.ctx, p.file, tree, q.needles, q.found, stop)
+	if result == unknown && err == nil && p.documents != nil && !p.stop() {
+		err = p.documents.Match(p.ctx, p.file, tree, q.needles, q.found, stop)
 	}
 	if result != unknown {
 		return result

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"roost/index"
 	"roost/index/segment"
 	"roost/maildir"
 )
@@ -89,9 +90,13 @@ type inspection struct {
 
 // work takes numbers until there are no more.
 func (in *inspection) work() {
-	p := &probe{pl: in.pl, attached: in.attached, box: in.box, metas: in.box.NewMetaReader(), ctx: in.ctx, stop: in.stop, known: make([]tri, len(in.pl.leaves))}
+	p := &probe{pl: in.pl, box: in.box, metas: in.box.NewMetaReader(), ctx: in.ctx, stop: in.stop, known: make([]tri, len(in.pl.leaves))}
 	defer p.metas.Close()
 	defer p.close()
+	if in.attached {
+		p.documents = new(index.Documents)
+		defer p.documents.Close()
+	}
 	for in.take(p) && p.err == nil {
 	}
 	if p.err != nil {

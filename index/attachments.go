@@ -32,9 +32,16 @@ const (
 // errNoChild: documents cannot be read at all here.
 var errNoChild = errors.New("the process that reads attachments cannot be started")
 
-// attachedTexts returns the texts of the attachments of a message. Of a document that cannot be read there is none, and failed is told why; of one whose
+// Documents reads attachments of the mail of one user, in a child process that stays a moment for the next one. The zero value is ready. Close it.
+// Safe for concurrent use, in turns.
+type Documents struct{ reader extract.Reader }
+
+// Close ends the child process.
+func (d *Documents) Close() { d.reader.Close() }
+
+// texts returns the texts of the attachments of a message. Of a document that cannot be read there is none, and failed is told why; of one whose
 // text is too long there is the beginning. The error is one of reading the message, of ctx, or errNoChild.
-func attachedTexts(ctx context.Context, documents *extract.Reader, r io.ReaderAt, m *message.Message, failed func(p *message.Part, err error)) (texts [][]byte, err error) {
+func (d *Documents) texts(ctx context.Context, r io.ReaderAt, m *message.Message, failed func(p *message.Part, err error)) (texts [][]byte, err error) {
 	until := time.Now().Add(attachmentsTime)
 	left := int64(attachmentsText)
 	n := 0
@@ -51,7 +58,7 @@ func attachedTexts(ctx context.Context, documents *extract.Reader, r io.ReaderAt
 			return nil
 		}
 		source := &source{}
-		text, err := documents.Text(ctx, format, func() (io.Reader, error) {
+		text, err := d.reader.Text(ctx, format, func() (io.Reader, error) {
 			if source.r == nil {
 				source.r = body
 				return source, nil
@@ -96,16 +103,14 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// MatchAttachments is MatchMessage for the texts of attachments (AttachmentsText): needles that are found already stay so.
-func MatchAttachments(ctx context.Context, r io.ReaderAt, m *message.Message, needles []Needle, found []bool, stop func() bool) error {
+// Match is MatchMessage for the texts of attachments (AttachmentsText): needles that are found already stay so.
+func (d *Documents) Match(ctx context.Context, r io.ReaderAt, m *message.Message, needles []Needle, found []bool, stop func() bool) error {
 	s := newStream(needles, found, stop)
 	defer s.release()
 	if s.look(nil); s.done() {
 		return nil
 	}
-	var documents extract.Reader
-	defer documents.Close()
-	texts, err := attachedTexts(ctx, &documents, r, m, func(*message.Part, error) {})
+	texts, err := d.texts(ctx, r, m, func(*message.Part, error) {})
 	for _, text := range texts {
 		if err := s.text(nil, bytes.NewReader(text)); err != nil {
 			break

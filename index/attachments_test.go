@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"roost/internal/extract"
 	"roost/maildir"
 	"roost/maildir/message"
 )
@@ -96,6 +95,8 @@ func TestAttachments(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var documents Documents
+	defer documents.Close()
 	for uid, want := range map[uint32]bool{1: true, 2: false, 3: false} {
 		f, err := box.OpenMessage(uid)
 		if err != nil {
@@ -107,7 +108,7 @@ func TestAttachments(t *testing.T) {
 			t.Fatal(err)
 		}
 		is := []bool{false}
-		if err := MatchAttachments(t.Context(), f, m, []Needle{NewNeedle(phrase)}, is, func() bool { return false }); err != nil || is[0] != want {
+		if err := documents.Match(t.Context(), f, m, []Needle{NewNeedle(phrase)}, is, func() bool { return false }); err != nil || is[0] != want {
 			t.Errorf("message %d read: %v, %v", uid, is[0], err)
 		}
 	}
@@ -127,15 +128,48 @@ func TestManyAttachments(t *testing.T) {
 	}
 	start := time.Now()
 	failures := 0
-	var documents extract.Reader
+	var documents Documents
 	defer documents.Close()
-	texts, err := attachedTexts(t.Context(), &documents, strings.NewReader(raw), m, func(*message.Part, error) { failures++ })
+	texts, err := documents.texts(t.Context(), strings.NewReader(raw), m, func(*message.Part, error) { failures++ })
 	if err != nil || len(texts)+failures != attachmentsMost {
 		t.Errorf("%d texts, %d failures in %v: %v", len(texts), failures, time.Since(start), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := attachedTexts(ctx, &documents, strings.NewReader(raw), m, func(_ *message.Part, err error) { slog.Error("failed", "cause", err) }); err == nil {
+	if _, err := documents.texts(ctx, strings.NewReader(raw), m, func(_ *message.Part, err error) { slog.Error("failed", "cause", err) }); err == nil {
 		t.Error("it goes on when nobody waits")
 	}
+}
+
+// BenchmarkDocuments looks for a phrase in a message with a PDF: with the reader of the message before, and with one that has to be started.
+func BenchmarkDocuments(b *testing.B) {
+	pdf, err := os.ReadFile("../internal/extract/testdata/groff.pdf")
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(pdf) + "\r\n"
+	m, err := message.Parse(strings.NewReader(raw), int64(len(raw)), message.DefaultLimits)
+	if err != nil {
+		b.Fatal(err)
+	}
+	needles := []Needle{NewNeedle("what is in no document")}
+	match := func(b *testing.B, d *Documents) {
+		if err := d.Match(b.Context(), strings.NewReader(raw), m, needles, []bool{false}, func() bool { return false }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("kept", func(b *testing.B) {
+		var d Documents
+		defer d.Close()
+		for b.Loop() {
+			match(b, &d)
+		}
+	})
+	b.Run("started", func(b *testing.B) {
+		for b.Loop() {
+			var d Documents
+			match(b, &d)
+			d.Close()
+		}
+	})
 }

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roost/index/segment"
-	"roost/internal/extract"
 	"roost/maildir"
 	"roost/maildir/message"
 )
@@ -47,7 +46,7 @@ type Follower struct {
 	x *Index
 	a *adder
 
-	documents *extract.Reader // of this user's mail alone
+	documents *Documents
 
 	ids   map[uint64]uint32 // first octets of identities → documents; nil while there is nothing to do
 	named map[string]followed
@@ -130,7 +129,7 @@ func (f *Follower) begin(ctx context.Context, x *Index) {
 	if f.Memory == 0 {
 		f.Memory = DefaultMemory
 	}
-	f.a, f.documents = &adder{stop: ctx.Err}, &extract.Reader{}
+	f.a, f.documents = &adder{stop: ctx.Err}, &Documents{}
 	x.mu.RLock()
 	f.clear = x.clear
 	x.mu.RUnlock()
@@ -386,7 +385,7 @@ func (f *Follower) message(ctx context.Context, m *maildir.Mailbox, metas *maild
 
 // attached reads the attachments of a message. What cannot be read of them is recorded, and no error.
 func (f *Follower) attached(ctx context.Context, m *maildir.Mailbox, uid uint32, file *maildir.MessageFile, meta *message.Meta) ([][]byte, error) {
-	texts, err := attachedTexts(ctx, f.documents, file, meta.Message(), func(p *message.Part, err error) {
+	texts, err := f.documents.texts(ctx, file, meta.Message(), func(p *message.Part, err error) {
 		f.state.Unread++
 		f.x.log.Info("cannot read an attachment; the message is found by the rest of it", "mailbox", m.Name(), "uid", uid,
 			"type", p.Type+"/"+p.Subtype, "cause", err)
