@@ -43,6 +43,7 @@ fuzz:
 torture:
 	$(GO) test -count 1 -v -timeout 6h ./internal/torture -long -rounds $(ROUNDS) -soak $(SOAK)
 	$(GO) test -count 1 -timeout 6h ./maildir -run 'TestKill|TestPowerLoss|TestFaults' -long
+	$(GO) test -count 1 ./internal/serve -run TestManyUsers -long
 	$(GO) test -count 1 -timeout 6h ./imap -run 'TestDamagedState|TestModel|TestNoise' -long
 	$(GO) test -count 1 -timeout 6h ./imap -run TestReplicas -parallel 4 -replica.seeds $(SEEDS)
 	$(GO) test -count 1 -timeout 6h -race ./imap -run TestReplicas -parallel 4 -replica.start 1000000 -replica.seeds $$(($(SEEDS)/10))
