@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -96,39 +98,37 @@ func (c *userAddCmd) Run(std *streams) error {
 		return err
 	}
 	// Before asking for a password in vain.
-	switch users, err := auth.ListUsers(path, def); {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	default:
-		for _, u := range users {
-			if u.Name == c.Name {
-				return exists(c.Name, path)
-			}
+	users, err := auth.ListUsers(path, def)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s does not exist; make it, or name another passwd-file with --config or --passwd-file", filepath.Dir(path))
 		}
+	} else if err != nil {
+		return wrong(c.Name, path, err)
+	}
+	if slices.ContainsFunc(users, func(u auth.Listed) bool { return u.Name == c.Name }) {
+		return wrong(c.Name, path, auth.ErrUserExists)
 	}
 	hash, err := newPassword(std, c.Name, c.Scheme)
 	if err != nil {
 		return err
 	}
 	if err := auth.AddUser(path, c.Name, hash); err != nil {
-		if errors.Is(err, auth.ErrUserExists) {
-			return exists(c.Name, path)
-		}
-		return err
+		return wrong(c.Name, path, err)
 	}
 	fmt.Fprintf(std.out, "added %s to %s\n", c.Name, path)
 	return nil
 }
 
-func exists(name, path string) error {
-	return fmt.Errorf("user %s is already in %s; change the password with `roost user passwd %s`", name, path, name)
-}
-
-func missing(name, path string, err error) error {
-	if errors.Is(err, auth.ErrNoUser) {
+// wrong is an error of using the passwd-file with what helps.
+func wrong(name, path string, err error) error {
+	switch {
+	case errors.Is(err, auth.ErrUserExists):
+		return fmt.Errorf("user %s is already in %s; change the password with `roost user passwd %s`", name, path, name)
+	case errors.Is(err, auth.ErrNoUser):
 		return fmt.Errorf("user %s is not in %s; see `roost user list`", name, path)
 	}
-	return err
+	return errors.New(config.Mend("--passwd-file", err))
 }
 
 func (c *userPasswdCmd) Run(std *streams) error {
@@ -138,11 +138,11 @@ func (c *userPasswdCmd) Run(std *streams) error {
 	}
 	users, err := auth.ListUsers(path, def)
 	if err != nil {
-		return err
+		return wrong(c.Name, path, err)
 	}
 	at := slices.IndexFunc(users, func(u auth.Listed) bool { return u.Name == c.Name })
 	if at < 0 {
-		return missing(c.Name, path, auth.ErrNoUser)
+		return wrong(c.Name, path, auth.ErrNoUser)
 	}
 	scheme, old := strings.ToUpper(c.Scheme), users[at].Scheme
 	if scheme == "" {
@@ -156,7 +156,7 @@ func (c *userPasswdCmd) Run(std *streams) error {
 		return err
 	}
 	if err := auth.SetPassword(path, c.Name, hash); err != nil {
-		return missing(c.Name, path, err)
+		return wrong(c.Name, path, err)
 	}
 	instead := ""
 	if old != "" && old != scheme {
@@ -173,7 +173,7 @@ func (c *userListCmd) Run(std *streams) error {
 	}
 	users, err := auth.ListUsers(path, def)
 	if err != nil {
-		return err
+		return wrong("", path, err)
 	}
 	for _, u := range users {
 		fmt.Fprintf(std.out, "%s\t%s", u.Name, u.Scheme)
@@ -191,7 +191,7 @@ func (c *userRemoveCmd) Run(std *streams) error {
 		return err
 	}
 	if err := auth.RemoveUser(path, c.Name); err != nil {
-		return missing(c.Name, path, err)
+		return wrong(c.Name, path, err)
 	}
 	fmt.Fprintf(std.out, "removed %s from %s\n", c.Name, path)
 	return nil

@@ -8,9 +8,11 @@ import (
 	"os/user"
 )
 
-// remedies say what helps against errors of the file system, by the key whose file or directory it is. %s is who the program runs as.
+// remedies say what helps against errors of the file system, by the key, or flag, whose file or directory it is. %s is who the program runs as.
 var remedies = map[string]struct{ missing, forbidden, other string }{
 	"auth.passwd_file": {"add a user with `roost user add NAME`", "give %s the right to read it", "name a passwd-file"},
+	"--passwd-file": {"add a user with `roost user add NAME`, or name another file with --config or --passwd-file",
+		"give %s the right to read and replace it", "name a passwd-file with --config or --passwd-file"},
 	"tls.cert": {"correct tls.cert and tls.key, or leave both empty for a self-signed certificate", "give %s the right to read it",
 		"name PEM files in tls.cert and tls.key"},
 	"tls.key": {"correct tls.cert and tls.key, or leave both empty for a self-signed certificate", "give %s the right to read it",
