@@ -110,27 +110,32 @@ func (b *box) with(more []entry) *box {
 
 // save appends entries to the file, or writes all of them anew when most of the file is about messages that are gone, or there is none.
 func (b *box) save(more []entry, segs segment.Segments) error {
-	if b.written == 0 || b.written > 2*len(b.entries)+1000 {
-		if err := os.WriteFile(b.path+".tmp", appendBatch([]byte(boxMagic), b.entries, segs), 0o600); err != nil {
+	if b.written > 0 && b.written <= 2*len(b.entries)+1000 {
+		if err := b.append(appendBatch(nil, more, segs), len(more)); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		b.written = len(b.entries)
-		return os.Rename(b.path+".tmp", b.path)
 	}
-	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		b.written = 0
+	b.written = 0
+	if err := os.WriteFile(b.path+".tmp", appendBatch([]byte(boxMagic), b.entries, segs), 0o600); err != nil {
 		return err
 	}
-	b.written += len(more)
-	_, err = f.Write(appendBatch(nil, more, segs))
-	if e := f.Close(); err == nil {
-		err = e
+	b.written = len(b.entries)
+	return os.Rename(b.path+".tmp", b.path)
+}
+
+// append adds a batch of n entries to the file.
+func (b *box) append(batch []byte, n int) error {
+	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.Write(batch)
+		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
 		b.written = 0 // who knows what is there now
+		return err
 	}
-	return err
+	b.written += n
+	return nil
 }
 
 func appendBatch(dst []byte, entries []entry, segs segment.Segments) []byte {

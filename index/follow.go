@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -167,10 +168,13 @@ func (f *Follower) pass(ctx context.Context) error {
 	if err := f.x.keepDir(); err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(f.x.dir, rebuildFile)); err == nil {
+	if RebuildAsked(f.x.dir) {
 		f.forget()
 		f.x.log.Info("building the search index anew, as asked", "dir", f.x.dir)
-		f.x.Clear()
+		f.x.Clear() // before the request goes, or who asked would take the old progress for the new one
+		if err := UnaskRebuild(f.x.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	f.x.mu.RLock()
 	clear := f.x.clear

@@ -2,6 +2,7 @@ package index
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,15 +30,22 @@ const (
 
 // ReadProgress returns what the index in dir says of itself; fs.ErrNotExist when there is none.
 func ReadProgress(dir string) (p Progress, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, progressFile))
-	if err == nil {
-		err = json.Unmarshal(text, &p)
+	path := filepath.Join(dir, progressFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return p, err
+	}
+	if err = json.Unmarshal(text, &p); err != nil {
+		err = fmt.Errorf("%s is damaged (%w); the server writes it anew when mail comes, or when it starts", path, err)
 	}
 	return p, err
 }
 
 // AskRebuild asks the process that has the index in dir open to build it anew.
 func AskRebuild(dir string) error { return os.WriteFile(filepath.Join(dir, rebuildFile), nil, 0o600) }
+
+// UnaskRebuild takes back what AskRebuild asked for, if it has not begun.
+func UnaskRebuild(dir string) error { return os.Remove(filepath.Join(dir, rebuildFile)) }
 
 // RebuildAsked tells whether what AskRebuild asked for has not begun.
 func RebuildAsked(dir string) bool {

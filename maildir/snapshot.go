@@ -41,12 +41,12 @@ type snapshot struct {
 	cacheGen    uint64
 	cacheEnd    int64
 	cacheN      int
-	unseen      uint32 // messages without \Seen
-	firstUnseen uint32 // the UID of the first of them, 0: none
-	deleted     uint32 // messages with \Deleted
-	inNew       uint32 // messages in new/
-	cached      uint32 // messages with facts in the cache
-	more        uint32 // messages with keywords that only roost-keywords names
+	unseen      uint32   // messages without \Seen
+	firstUnseen uint32   // the UID of the first of them, 0: none
+	deleted     uint32   // messages with \Deleted
+	inNew       uint32   // messages in new/
+	cached      uint32   // messages with facts in the cache
+	more        uint32   // messages with keywords that only roost-keywords names
 	recs        *records // when it is written, frozen
 	dead        map[string]uint32
 	expunged    history

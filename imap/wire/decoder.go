@@ -106,7 +106,7 @@ func (d *Decoder) ExpectSpecial(c byte) bool { return d.expect(d.Special(c), str
 // enter opens one level of nesting; the caller closes it with leave.
 func (d *Decoder) enter() bool {
 	if d.depth <= 0 {
-		return d.Fail("nested too deeply")
+		return d.Fail("nested deeper than limits.nesting allows")
 	}
 	d.depth--
 	return d.err == nil

@@ -44,31 +44,30 @@ type indexPlaces struct {
 	State   string   `help:"With --maildir: the directory of Roost's own files." placeholder:"DIR"`
 }
 
-func (p *indexPlaces) find(std *streams) (places []serve.Place, search config.Search, err error) {
+func (p *indexPlaces) find(std *streams) (places []serve.Place, c *config.Config, err error) {
 	if p.Maildir != "" {
 		if p.Config != "" || len(p.Users) > 0 {
-			return nil, search, usageError("name --maildir, or a configuration and users, not both")
+			return nil, nil, usageError("name --maildir, or a configuration and users, not both")
 		}
 		place, err := serve.PlaceOf(p.Maildir, p.State)
-		return []serve.Place{place}, config.Default().Search, err
+		return []serve.Place{place}, config.Default(), err
 	}
-	c, err := load(p.Config)
-	if err != nil {
-		return nil, search, err
+	if c, err = load(p.Config); err != nil {
+		return nil, nil, err
 	}
 	places, err = serve.Places(c, newLog(std.err, config.Log{Level: "error", Format: "text"}))
 	if err != nil {
-		return nil, search, err
+		return nil, nil, err
 	}
 	for _, name := range p.Users {
 		if !slices.ContainsFunc(places, func(p serve.Place) bool { return p.User == name }) {
-			return nil, search, fmt.Errorf("no user %q in %s; `roost user list` shows them", name, c.Auth.PasswdFile)
+			return nil, nil, fmt.Errorf("no user %q in %s; `roost user list` shows them", name, c.Auth.PasswdFile)
 		}
 	}
 	if len(p.Users) > 0 {
 		places = slices.DeleteFunc(places, func(place serve.Place) bool { return !slices.Contains(p.Users, place.User) })
 	}
-	return places, c.Search, nil
+	return places, c, nil
 }
 
 type indexStatusCmd struct{ indexPlaces }
@@ -79,6 +78,7 @@ func (c *indexStatusCmd) Run(std *streams) error {
 		return err
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	var failed []error
 	for _, p := range places {
 		name := p.User
 		if name == "" {
@@ -90,7 +90,7 @@ func (c *indexStatusCmd) Run(std *streams) error {
 			fmt.Fprintf(w, "%s\tno index yet; the server makes it\n", name)
 			continue
 		case err != nil:
-			fmt.Fprintf(w, "%s\t%v\n", name, err)
+			failed = append(failed, fmt.Errorf("index of %s: %w", name, err))
 			continue
 		}
 		state := "complete"
@@ -103,15 +103,18 @@ func (c *indexStatusCmd) Run(std *streams) error {
 		fmt.Fprintf(w, "%s\t%d messages\t%d MB\t%s\tas of %s\n", name, now.Documents, (now.Octets+500_000)/1_000_000, state,
 			now.Updated.Format(time.DateTime))
 	}
-	return w.Flush()
+	return errors.Join(append(failed, w.Flush())...)
 }
 
 type indexRebuildCmd struct{ indexPlaces }
 
 func (c *indexRebuildCmd) Run(std *streams) error {
-	places, search, err := c.find(std)
+	places, conf, err := c.find(std)
 	if err != nil {
 		return err
+	}
+	if !conf.Search.Enabled {
+		return conf.Wrong("search.enabled", errors.New("searches read the messages, and no index is made; set it to true, or leave the key out"))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -124,7 +127,7 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 		}
 		var last index.Progress
 		bar := newBar(std, name)
-		err := p.Rebuild(ctx, serve.SearchOf(&search), log, func(now index.Progress) {
+		err := p.Rebuild(ctx, serve.SearchOf(&conf.Search), log, func(now index.Progress) {
 			last = now
 			bar.show(now)
 		})
@@ -134,8 +137,10 @@ func (c *indexRebuildCmd) Run(std *streams) error {
 			fmt.Fprintf(std.out, "%s: %d messages, %d MB\n", name, last.Documents, (last.Octets+500_000)/1_000_000)
 		case errors.Is(err, serve.ErrNoMail):
 			fmt.Fprintf(std.out, "%s: %v\n", name, err)
+		case errors.Is(err, serve.ErrNotBegun):
+			return err
 		case errors.Is(err, context.Canceled):
-			return errors.New("interrupted; the server goes on with what is missing")
+			return errors.New("interrupted; the server builds what is missing")
 		default: // the others can have theirs
 			failed = append(failed, fmt.Errorf("index of %s: %w", name, err))
 		}

@@ -28,6 +28,9 @@ type Place struct {
 // ErrNoMail says that there is no Maildir yet.
 var ErrNoMail = errors.New("no mail yet")
 
+// ErrNotBegun says that an index was not built anew, and will not be.
+var ErrNotBegun = errors.New("interrupted; the index is the one that was there")
+
 // Places are the indexes of a configuration's users, by name, without those whose mail cannot be found.
 func Places(c *config.Config, log *slog.Logger) ([]Place, error) {
 	service, err := auth.NewFile(c.Auth.PasswdFile, auth.Options{DefaultScheme: c.Auth.DefaultScheme, Log: log})
@@ -65,8 +68,8 @@ func PlaceOf(root, state string) (Place, error) {
 	return Place{"", filepath.Join(o.State, indexDir), o}, nil
 }
 
-// Rebuild builds the index anew, as configured, and tells its progress: in this process, or in the one that serves the mail.
-// ErrNoMail.
+// Rebuild builds the index anew, as configured, and tells its progress: in the process that serves the mail, or in this one when there is none, if
+// need be after another one like it. ErrNoMail. When ctx ends, what has not begun is not done.
 func (p *Place) Rebuild(ctx context.Context, search Search, log *slog.Logger, told func(index.Progress)) error {
 	if _, err := os.Stat(p.mail.Root); errors.Is(err, fs.ErrNotExist) {
 		return ErrNoMail
@@ -74,20 +77,32 @@ func (p *Place) Rebuild(ctx context.Context, search Search, log *slog.Logger, to
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return err
 	}
-	began := time.Now()
-	x, err := index.Open(p.Dir, search.options(), log)
-	if errors.Is(err, index.ErrInUse) {
-		if err := index.AskRebuild(p.Dir); err != nil {
+	for asked := false; ; {
+		x, err := index.Open(p.Dir, search.options(), log)
+		if err == nil {
+			return p.build(ctx, x, search, told)
+		} else if !errors.Is(err, index.ErrInUse) {
 			return err
 		}
-		return p.watch(ctx, began, told)
-	} else if err != nil {
-		return err
+		if !asked {
+			asked = true
+			if err := index.AskRebuild(p.Dir); err != nil {
+				return err
+			}
+		}
+		if done, err := p.watch(ctx, told); done || err != nil {
+			return err
+		}
 	}
+}
+
+// build builds the index in this process, and closes it.
+func (p *Place) build(ctx context.Context, x *index.Index, search Search, told func(index.Progress)) error {
 	defer x.Close()
 	x.Clear()
-	p.mail.Create = false
-	store, err := maildir.OpenStore(p.mail)
+	o := p.mail
+	o.Create = false
+	store, err := maildir.OpenStore(o)
 	if err != nil {
 		return err
 	}
@@ -95,24 +110,26 @@ func (p *Place) Rebuild(ctx context.Context, search Search, log *slog.Logger, to
 	return x.Update(ctx, index.Follower{Store: store, Memory: search.Memory, Told: told})
 }
 
-// watch follows what another process does.
-func (p *Place) watch(ctx context.Context, began time.Time, told func(index.Progress)) error {
-	for {
+// watch looks for a second at what another process does that was asked to build the index.
+func (p *Place) watch(ctx context.Context, told func(index.Progress)) (done bool, err error) {
+	for range 5 {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			if index.UnaskRebuild(p.Dir) == nil {
+				return false, ErrNotBegun
+			}
+			return false, ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
-		if index.RebuildAsked(p.Dir) {
-			continue
-		}
+		begun := !index.RebuildAsked(p.Dir) // otherwise the progress is that of what it does before
 		now, err := index.ReadProgress(p.Dir)
-		if err != nil || now.Updated.Before(began) {
+		if err != nil || !begun && now.Waiting == 0 {
 			continue
 		}
 		told(now)
-		if now.Waiting == 0 {
-			return nil
+		if begun && now.Waiting == 0 {
+			return true, nil
 		}
 	}
+	return false, nil
 }
