@@ -18,7 +18,7 @@ import (
 // skip is the distance from the start of the parent's body; the extras are what line ends add.
 
 // metaVersion changes with the format and with whatever Meta's contents depend on: CachedFields, rendering, parsing.
-const metaVersion = 5
+const metaVersion = 6
 
 const (
 	flagAllHeader = 1 << iota

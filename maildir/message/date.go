@@ -49,12 +49,13 @@ func parseDate(b []byte) (day, seconds int64) {
 	words = words[3:]
 	seconds = midnight
 	if len(words) > 0 && isDigit(words[0][0]) {
-		clock, ok := clock(words[0])
+		end := strings.IndexAny(words[0]+"+", "+-") // 15:04:05+0100
+		clock, ok := clock(words[0][:end])
 		if !ok {
 			return day, seconds
 		}
 		seconds += clock
-		words = words[1:]
+		words[0] = words[0][end:]
 	}
 	for _, w := range words { // "GMT", "+0100", "GMT +0100"
 		if off, ok := zone(w); ok && off != 0 {
@@ -84,6 +85,8 @@ func dateWords(b []byte) (words []string) {
 		case w == "":
 		case len(words) < 2 && isDigit(w[0]) && strings.Count(w, "-") == 2:
 			words = append(words, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...)
+		case len(words) > 0 && (w[0] == ':' || strings.HasSuffix(words[len(words)-1], ":")): // §4.3: "09 : 55"
+			words[len(words)-1] += w
 		default:
 			words = append(words, w)
 		}

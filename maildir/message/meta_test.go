@@ -203,6 +203,10 @@ func TestParseDate(t *testing.T) {
 		{"2 Jan 1970 00:00:60 +0100 (CET)", 1, day + 59 - 3600},
 		{"(a) Fri (b), 2 (c (d)) jan (e) 1970 (f) 00:00 (g) +0000 (h)", 1, day},
 		{"Fri,2 Jan 1970 00:00:00+0000", 1, day},
+		{"Fri, 2 Jan 1970 09(comment):   55  :  06 -0600", 1, day + 15*3600 + 55*60 + 6}, // RFC 5322, appendix A.6.2
+		{"2 Jan 1970 09 :55", 1, day + 9*3600 + 55*60},
+		{"2 Jan 1970 09: -0600", 1, day},
+		{"Fri,2 Jan 1970 00:00:01+0100", 1, day + 1 - 3600},
 		{"Friday, 2-January-1970 00:00:00 GMT", 1, day},
 		{"Fri Jan  2 00:00:00 1970", 1, day},
 		{"Fri Jan  2 00:00:00 PST 1970", 1, day + 8*3600},
