@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -201,7 +202,7 @@ func measure(ctx context.Context, w *workload, sides []*side) (*measured, error)
 		}
 	}
 	if len(sides) == 2 && !slices.Equal(m.sides[0].same, m.sides[1].same) {
-		m.differing = fmt.Sprintf("%.100s / %.100s", m.sides[0].same, m.sides[1].same)
+		m.differing = fmt.Sprintf("%.300s / %.300s", strings.Join(slices.Compact(m.sides[0].same), ", "), strings.Join(slices.Compact(m.sides[1].same), ", "))
 	}
 	return m, nil
 }
