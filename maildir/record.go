@@ -69,12 +69,6 @@ func (a *arena) add(b, c string) uint32 {
 	return pos
 }
 
-func (a *arena) addBytes(b []byte) uint32 {
-	pos, chunk := a.room(len(b))
-	*chunk = append(*chunk, b...)
-	return pos
-}
-
 // room finds a chunk for n octets.
 func (a *arena) room(n int) (pos uint32, chunk *[]byte) {
 	last := len(a.chunks) - 1
