@@ -85,7 +85,7 @@ func dateWords(b []byte) (words []string) {
 		case w == "":
 		case len(words) < 2 && isDigit(w[0]) && strings.Count(w, "-") == 2:
 			words = append(words, strings.FieldsFunc(w, func(r rune) bool { return r == '-' })...)
-		case len(words) > 0 && (w[0] == ':' || strings.HasSuffix(words[len(words)-1], ":")): // §4.3: "09 : 55"
+		case len(words) > 0 && isDigit(words[len(words)-1][0]) && (w[0] == ':' || strings.HasSuffix(words[len(words)-1], ":")): // §4.3: "09 : 55"
 			words[len(words)-1] += w
 		default:
 			words = append(words, w)

@@ -206,6 +206,7 @@ func TestParseDate(t *testing.T) {
 		{"Fri, 2 Jan 1970 09(comment):   55  :  06 -0600", 1, day + 15*3600 + 55*60 + 6}, // RFC 5322, appendix A.6.2
 		{"2 Jan 1970 09 :55", 1, day + 9*3600 + 55*60},
 		{"2 Jan 1970 09: -0600", 1, day},
+		{"Fri: 2 Jan 1970 01:00", 1, day + 3600},
 		{"Fri,2 Jan 1970 00:00:01+0100", 1, day + 1 - 3600},
 		{"Friday, 2-January-1970 00:00:00 GMT", 1, day},
 		{"Fri Jan  2 00:00:00 1970", 1, day},
